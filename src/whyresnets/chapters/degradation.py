@@ -1,0 +1,309 @@
+"""Degradation (He et al. 2015): deeper plain nets train worse, and the skip removes that.
+
+Thresholds were fixed from trials on other seeds, before the record was made.
+"""
+
+from whyresnets.claims import (
+    Chapter,
+    Claim,
+    Condition,
+    Effect,
+    Test,
+    gradient_distance,
+    log10_gradient_ratio,
+    response_distance,
+    start_loss,
+    training_loss,
+)
+from whyresnets.training import Runs, Spec
+
+HALF_A_NAT = 0.5  # the smallest effect that matters, and the loss below which a net "trains" (chosen by us)
+A_QUARTER = 0.25  # nats: what must be left of degradation after ten times the steps (chosen by us)
+A_DECADE = 1.0  # of gradient norm: within a factor of ten over the whole depth is "healthy" (chosen by us)
+A_HUNDREDTH = 0.01  # nats: what "deeper is better" must gain at least, this close to the floor (chosen by us)
+
+# --- The arms ---------------------------------------------------------------------------------
+
+LENGTHS = {"": 100, "x3": 300, "x10": 1000}  # optimiser steps
+
+# The learning-rate grids, in steps of about 3: recorded with seeds from 10000 (`whyresnets record --grid --all`).
+GRID_RATES = {
+    **dict.fromkeys(("plain-8", "plain-20", "plain-56", "plain-110"), (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)),
+    **dict.fromkeys(("residual-8", "residual-20", "residual-56", "residual-110"), (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)),
+    **dict.fromkeys(("half-20", "half-56", "stranger-20", "stranger-56"), (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)),
+    **dict.fromkeys(("plain-20 x3", "plain-56 x3", "residual-20 x3", "residual-56 x3"), (0.003, 0.01, 0.03, 0.1, 0.3)),
+    **dict.fromkeys(("plain-20 x10", "residual-20 x10"), (0.03, 0.1, 0.3, 1.0)),
+    **dict.fromkeys(("plain-56 x10", "residual-56 x10"), (0.003, 0.01, 0.03, 0.1)),
+    "stranger-56 x10": (0.1, 0.3, 1.0),
+}
+# The best rate on the recorded grid, arm by arm, by mean training loss; a test compares.
+BEST_RATE = {
+    "plain-8": 0.3,
+    "plain-20": 0.1,
+    "plain-56": 0.1,
+    "plain-110": 0.1,
+    "residual-8": 0.3,
+    "residual-20": 0.1,
+    "residual-56": 0.03,
+    "residual-110": 0.01,
+    "half-20": 0.1,
+    "half-56": 0.03,
+    "stranger-20": 0.3,
+    "stranger-56": 0.3,
+    "plain-20 x3": 0.1,
+    "plain-56 x3": 0.01,
+    "residual-20 x3": 0.1,
+    "residual-56 x3": 0.03,
+    "plain-20 x10": 0.3,
+    "plain-56 x10": 0.03,
+    "residual-20 x10": 0.1,
+    "residual-56 x10": 0.03,
+    "stranger-56 x10": 0.3,
+}
+
+
+def _trained(arm: str, rate: float) -> Spec:
+    """The Spec of an arm called "rule-depth" or "rule-depth x3"."""
+    name, _, times = arm.partition(" ")
+    rule, depth = name.split("-")
+    extend = (56, 110) if arm == "plain-20" else ()
+    return Spec(rule, int(depth), rate, LENGTHS[times], extend_to=extend)
+
+
+def _at_start(depth: int, rate: float, silent: bool = False) -> Spec:
+    """The first 30 steps at a constant rate, without warm-up."""
+    return Spec("residual", depth, rate, 30, warmup=0.0, schedule="constant", silent=silent)
+
+
+def _signals(rule: str, norm: str, padding: str = "zeros", gain: float = 1.0) -> Spec:
+    """A 56-layer net as it is initialised, with its signals read."""
+    return Spec(rule, 56, steps=0, norm=norm, padding=padding, gain=gain, signals=True)
+
+
+SIGNALS = {
+    f"{rule} {norm} {padding}": _signals(rule, {"BN": "batch", "no BN": "none"}[norm], padding)
+    for rule in ("plain", "residual")
+    for norm in ("BN", "no BN")
+    for padding in ("zeros", "circular")
+}
+START = {f"start-{depth} at {rate}": _at_start(depth, rate) for depth in (20, 110) for rate in (0.01, 0.1)}
+SILENT = {
+    f"silent-{depth} at {rate}": _at_start(depth, rate, silent=True) for depth in (20, 110) for rate in (0.01, 0.1)
+}
+WARMUP = {
+    f"{depth} {word} warm-up": Spec("residual", depth, 0.1, warmup=share)
+    for depth in (20, 110)
+    for word, share in (("with", 0.1), ("without", 0.0))
+}
+LAPTOP = {
+    **{arm: _trained(arm, rate) for arm, rate in BEST_RATE.items()},
+    **SIGNALS,
+    "plain small no BN": _signals("plain", "none", gain=0.5),
+    **START,
+    **SILENT,
+    **WARMUP,
+}
+
+# --- The claims -------------------------------------------------------------------------------
+
+
+def extension_rise(depth: int):
+    """A reading: how much higher the training loss is after extending plain-20 by identity units, in nats (S,)."""
+
+    def rise(runs: Runs):
+        return runs[f"extension_{depth}_train_loss"] - training_loss(runs)
+
+    return rise
+
+
+def _degradation(deep: str, shallow: str, threshold: float = HALF_A_NAT) -> Condition:
+    return Condition(Effect(f"training loss of {deep} minus {shallow}", (deep,), (shallow,)), ">", threshold)
+
+
+def _falls(arm: str) -> Condition:
+    effect = Effect(f"training loss of {arm} minus {arm} x10", (arm,), (f"{arm} x10",))
+    return Condition(effect, ">", HALF_A_NAT)
+
+
+def _built(depth: int) -> Test:
+    """Control: the same depth and parameters, but built from the shallow net instead of searched for."""
+    effect = Effect(f"loss of plain-20 extended to {depth} minus plain-20", ("plain-20",), (), extension_rise(depth))
+    return Test(
+        f"constructed solution: plain-20 with identity layers up to {depth}", (Condition(effect, ">", HALF_A_NAT),)
+    )
+
+
+def _removes(rule: str) -> tuple[Condition, ...]:
+    """The joining rule takes degradation away, and the deep net itself trains."""
+    deep, shallow = f"{rule}-56", f"{rule}-20"
+    removed = Effect(
+        f"degradation of plain (56 minus 20) minus that of {rule}", ("plain-56", shallow), ("plain-20", deep)
+    )
+    return (
+        Condition(removed, ">", HALF_A_NAT),
+        Condition(Effect(f"training loss of {deep}", (deep,)), "<", HALF_A_NAT),
+    )
+
+
+def _gains(rule: str) -> tuple[Condition, ...]:
+    effect = Effect(f"training loss of {rule}-20 minus {rule}-56", (f"{rule}-20",), (f"{rule}-56",))
+    return (Condition(effect, ">", A_HUNDREDTH),)
+
+
+def _healthy(arm: str) -> tuple[Condition, ...]:
+    backward = Effect(f"{arm}: |log10 of gradient norm, first state over last|", (arm,), (), gradient_distance)
+    forward = Effect(f"{arm}: largest |log10 of a layer's response std|", (arm,), (), response_distance)
+    return Condition(backward, "<", A_DECADE, "decades"), Condition(forward, "<", A_DECADE, "decades")
+
+
+def _vanishes(arm: str) -> tuple[Condition, ...]:
+    effect = Effect(f"{arm}: log10 of gradient norm, first state over last", (arm,), (), log10_gradient_ratio)
+    return (Condition(effect, "<", -A_DECADE, "decades"),)
+
+
+def _too_hot(arm: str) -> tuple[Condition, ...]:
+    effect = Effect(
+        f"what rate 0.1 costs against 0.01 after 30 steps, {arm}-110 minus {arm}-20",
+        (f"{arm}-110 at 0.1", f"{arm}-20 at 0.01"),
+        (f"{arm}-110 at 0.01", f"{arm}-20 at 0.1"),
+        start_loss,
+    )
+    return (Condition(effect, ">", HALF_A_NAT),)
+
+
+def _needs_warmup(depth: int) -> tuple[Condition, ...]:
+    without, with_ = f"{depth} without warm-up", f"{depth} with warm-up"
+    return (Condition(Effect(f"loss of residual-{without} minus with", (without,), (with_,)), ">", HALF_A_NAT),)
+
+
+CLAIMS = (
+    Claim(
+        id="HE1-1",
+        asks="Does a deeper plain net really train worse, even on the training set?",
+        source="he2016deep, sections 1 and 4.2",
+        says="Deep plain nets suffer from increased depth: their training error rises when they get deeper.",
+        conditions=(_degradation("plain-56", "plain-20"),),
+        controls=(_built(56),),
+        trains=(("plain-20", HALF_A_NAT),),
+        not_shown="100 steps on small images: a rise after a fixed budget, not at convergence.",
+    ),
+    Claim(
+        id="HE1-1b",
+        asks="And at 110 layers?",
+        source="he2016deep, section 4.2",
+        says="The same, from 20 to 110 layers.",
+        conditions=(_degradation("plain-110", "plain-20"),),
+        controls=(_built(110),),
+        trains=(("plain-20", HALF_A_NAT),),
+        not_shown="At 110 layers the loss may sit at chance, where it cannot rise any further.",
+        live=False,
+    ),
+    Claim(
+        id="HE1-2",
+        asks="Does the skip remove degradation?",
+        source="he2016deep, section 4.2",
+        says="With identity shortcuts, which add no parameter, deep nets no longer train worse.",
+        conditions=_removes("residual"),
+        controls=(
+            Test("shortcut times 0.5", _removes("half")),
+            Test("shortcut of another sample", _removes("stranger")),
+        ),
+        trains=(("plain-20", HALF_A_NAT), ("residual-20", HALF_A_NAT), ("residual-56", HALF_A_NAT)),
+        not_shown="That the skip is the only cure: initialisation may be another (not tried here).",
+    ),
+    Claim(
+        id="HE1-2b",
+        asks="Is a deeper residual net better?",
+        source="he2016deep, section 4.2, Table 6",
+        says="Residual nets gain accuracy from increased depth.",
+        conditions=_gains("residual"),
+        controls=(Test("shortcut times 0.5", _gains("half")),),
+        trains=(("residual-20", HALF_A_NAT), ("residual-56", HALF_A_NAT)),
+        live=False,
+        not_shown="Anything about harder data: on digits 20 layers already reach the floor of the loss.",
+    ),
+    Claim(
+        id="HE1-3",
+        asks="Are the gradients of a normalised plain net healthy, as He et al. write?",
+        source="he2016deep, section 4.1",
+        says="With BN, forward signals have non-zero variance and backward gradients have healthy norms.",
+        conditions=_healthy("plain BN zeros"),
+        controls=(Test("no BN and half of He's initial weights", _healthy("plain small no BN")),),
+        not_shown="Only the state at initialisation; the authors give no figure for their norms.",
+    ),
+    Claim(
+        id="HE1-3v",
+        asks="Is it vanishing gradients?",
+        source="common explanation, disputed in he2016deep, section 4.1",
+        says="Deep plain nets fail because gradients vanish on their way back to the first layers.",
+        conditions=_vanishes("plain BN zeros"),
+        controls=(Test("the residual net", _vanishes("residual BN zeros")),),
+        not_shown="Nets without BN, or with saturating units, where gradients can vanish.",
+    ),
+    Claim(
+        id="HE1-6",
+        asks="Does three times longer training cure it?",
+        source="he2016deep, section 4.1, footnote 3",
+        says="More iterations do not remove degradation: it is still there at three times as many.",
+        conditions=(_degradation("plain-56 x3", "plain-20 x3"),),
+        controls=(Test("the shortcut put back", (_degradation("residual-56 x3", "residual-20 x3"),)),),
+        trains=(("plain-20 x3", HALF_A_NAT),),
+        not_shown="What happens after that: see HE1-6b and HE1-6c.",
+    ),
+    Claim(
+        id="HE1-6b",
+        asks="Does ten times longer training cure it?",
+        source="he2016deep, section 4.1, footnote 3 (ten times: chosen by us)",
+        says="Degradation is still there at ten times as many iterations.",
+        conditions=(_degradation("plain-56 x10", "plain-20 x10", A_QUARTER),),
+        controls=(Test("the shortcut put back", (_degradation("residual-56 x10", "residual-20 x10", A_QUARTER),)),),
+        trains=(("plain-20 x10", HALF_A_NAT),),
+        not_shown="Convergence: the loss of the deep net may still be falling.",
+        live=False,
+    ),
+    Claim(
+        id="HE1-6c",
+        asks="Slow, or stuck?",
+        source="he2016deep, section 4.1 (conjecture: exponentially low convergence rates)",
+        says="The deep plain net is slow, not stuck: ten times the steps lower its loss substantially.",
+        conditions=(_falls("plain-56"),),
+        controls=(
+            Test(
+                "a net that is stuck: the shortcut of another sample",
+                (_falls("stranger-56"),),
+            ),
+        ),
+        not_shown="That the rate of convergence is exponentially low in depth: that would need more depths.",
+        live=False,
+    ),
+    Claim(
+        id="HE1-7",
+        asks="Why is a rate that suits 20 layers too large for 110 at the start?",
+        source="he2016deep, section 4.2",
+        says="A rate of 0.1 is slightly too large for 110 layers to start with, though it suits fewer.",
+        conditions=_too_hot("start"),
+        controls=(Test("branches silent at the start (last BN scale 0)", _too_hot("silent")),),
+        not_shown="Whether the final loss suffers: see HE1-7b.",
+        live=False,
+    ),
+    Claim(
+        id="HE1-7b",
+        asks="Does a 110-layer residual net need warm-up?",
+        source="he2016deep, section 4.2",
+        says="At a rate of 0.1, 110 layers need warm-up.",
+        conditions=_needs_warmup(110),
+        controls=(Test("20 layers", _needs_warmup(20)),),
+        not_shown="Warm-up of He et al.'s kind and length: ours is linear over a tenth of the steps.",
+        live=False,
+    ),
+)
+
+CHAPTER = Chapter(
+    name="degradation",
+    title="Degradation",
+    claims=CLAIMS,
+    laptop=LAPTOP,
+    shown=("plain-8", "residual-8", *SIGNALS),
+    probes=("plain-110", "residual-110", "start-20 at 0.1"),
+    grid={arm: tuple(_trained(arm, rate) for rate in rates) for arm, rates in GRID_RATES.items()},
+)

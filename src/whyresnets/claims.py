@@ -1,0 +1,367 @@
+"""Claim, prediction, control -> verdict; and the intervals.
+
+A claim is data. What it predicts are conditions on effects; an effect is one number a seed, the sum
+of a reading over some arms minus the sum over others. Verdicts are computed, never typed.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from whyresnets import store
+from whyresnets.training import Runs, Spec
+
+CHANCE = math.log(10)  # nats: the loss of ten equal guesses
+FEWEST_SEEDS = 5  # under this, no verdict word (chosen by us)
+LIVE_SEEDS = 5
+RECORD_SEEDS = 20
+CONFIDENCE = 0.95  # of intervals
+BAND = 0.99  # of prediction intervals: what a reader's own run is judged against
+
+
+# --- Readings: one number a seed, shape (S,) --------------------------------------------------
+
+
+def training_loss(runs: Runs) -> np.ndarray:
+    """Cross-entropy over all training examples, batch statistics, in nats (S,); a diverged seed scores chance."""
+    return np.where(runs.finished, runs["train_loss"], CHANCE)
+
+
+def start_loss(runs: Runs) -> np.ndarray:
+    """Mean mini-batch loss over the last ten steps, in nats (S,); a diverged seed scores chance."""
+    late = runs["curve"][:, -10:]
+    return np.where(np.isfinite(late).all(1), late.mean(1), CHANCE)
+
+
+def log10_gradient_ratio(runs: Runs) -> np.ndarray:
+    """log10 of ||dE/dx|| at the first state over the last, dimensionless (S,); above 0: it grows on its way back."""
+    norms = runs["state_gradient_norm"]
+    return np.log10(norms[:, 0] / norms[:, -1])
+
+
+def gradient_distance(runs: Runs) -> np.ndarray:
+    """|log10 of the gradient ratio|: decades away from a norm that is kept, dimensionless (S,)."""
+    return np.abs(log10_gradient_ratio(runs))
+
+
+def response_distance(runs: Runs) -> np.ndarray:
+    """Largest |log10 of a layer's response std|: decades away from a kept forward signal, dimensionless (S,)."""
+    return np.abs(np.log10(runs["response_std"])).max(1)
+
+
+# --- Intervals ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its interval; same unit as the values."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def t_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+    """Student's t interval for the mean of ``values`` (S,); NaN in, NaN out; infinite with one seed."""
+    n, mean = len(values), float(np.mean(values))
+    half = _t(confidence, n) * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def prediction_band(values: np.ndarray, new: int = 1, confidence: float = BAND, axis: int = 0) -> tuple:
+    """Prediction interval for the mean of ``new`` further seeds, from recorded ``values``, seeds first.
+
+    Returns (low, high), each of the shape of ``values`` without the seeds; same unit.
+    """
+    n = len(values)
+    half = _t(confidence, n) * np.std(values, axis=axis, ddof=1) * math.sqrt(1 / n + 1 / new)
+    return np.mean(values, axis=axis) - half, np.mean(values, axis=axis) + half
+
+
+def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """Wilson's interval for a fraction of seeds, dimensionless (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    bounds = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return Interval(successes / n, bounds.low, bounds.high, n)
+
+
+def _t(confidence: float, n: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf((1 + confidence) / 2, n - 1))
+
+
+# --- Claims -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One number a seed: the sum of ``reading`` over the arms ``plus`` minus that over the arms ``minus``."""
+
+    says: str
+    plus: tuple[str, ...]
+    minus: tuple[str, ...] = ()
+    reading: Callable[[Runs], np.ndarray] = training_loss
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms that it needs."""
+        return self.plus + self.minus
+
+    def values(self, runs: Mapping[str, Runs]) -> np.ndarray:
+        """The effect seed by seed (S,); arms are paired by seed.
+
+        Raises
+        ------
+        ValueError
+            If the arms do not have the same seeds.
+        """
+        if len({runs[arm].seeds for arm in self.arms}) > 1:
+            raise ValueError(f"the arms {', '.join(self.arms)} must have the same seeds to be paired")
+        return sum(self.reading(runs[a]) for a in self.plus) - sum(self.reading(runs[a]) for a in self.minus)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a claim predicts of an effect: above or below a threshold, in the unit of the effect."""
+
+    effect: Effect
+    side: str  # ">" or "<"
+    threshold: float
+    unit: str = "nats"
+
+    def __str__(self) -> str:
+        return f"{self.effect.says} {self.side} {self.threshold:g} {self.unit}".strip()
+
+    def status(self, interval: Interval) -> str:
+        """ "past" the threshold with the whole interval, "short" of it with the whole interval, or "straddles"."""
+        sign = 1 if self.side == ">" else -1
+        ends = sorted((sign * (interval.low - self.threshold), sign * (interval.high - self.threshold)))
+        return "past" if ends[0] > 0 else "short" if ends[1] < 0 else "straddles"
+
+
+@dataclass(frozen=True)
+class Test:
+    """Conditions under a name: a control, a rival, or where a claim turns. All must be past for it to pass."""
+
+    says: str
+    conditions: tuple[Condition, ...]
+
+    __test__ = False  # not a pytest class
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published claim, what it predicts here, and what must fail.
+
+    Attributes
+    ----------
+    id : as in the ledger
+    asks : the question of a reader that it answers
+    source : bibliography key and section
+    says : the claim in its authors' sense
+    conditions : what it predicts; all must be past for it to be supported, one short refutes it
+    controls : the mechanism removed, all else equal; each must fall short
+    trains : arms that must be alive for the claim to mean anything, with the loss (nats) they must beat
+    turns_when : a second, measured condition under which the claim stops holding
+    not_shown : what a verdict here does not say
+    live : judged in the reader's own run; otherwise judged from its laptop record
+    """
+
+    id: str
+    asks: str
+    source: str
+    says: str
+    conditions: tuple[Condition, ...]
+    controls: tuple[Test, ...]
+    trains: tuple[tuple[str, float], ...] = ()
+    turns_when: Test | None = None
+    not_shown: str = ""
+    live: bool = True
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """Controls, and the condition under which it turns, if it has one."""
+        return self.controls + ((self.turns_when,) if self.turns_when else ())
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every arm that a verdict needs, each once."""
+        conditions = [*self.conditions, *(c for test in self.tests for c in test.conditions)]
+        names = [arm for c in conditions for arm in c.effect.arms] + [arm for arm, _ in self.trains]
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One condition, measured."""
+
+    condition: Condition
+    interval: Interval
+
+    @property
+    def status(self) -> str:
+        """See :meth:`Condition.status`."""
+        return self.condition.status(self.interval)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, judged: ``word`` is computed from what was measured, None under five seeds."""
+
+    claim: Claim
+    outcomes: tuple[Outcome, ...]
+    tests: tuple[tuple[Outcome, ...], ...]  # of claim.tests, in order
+    dead: tuple[str, ...]  # arms that should train and did not
+    diverged: int
+    seconds: float
+
+    @property
+    def n(self) -> int:
+        """Number of seeds."""
+        return self.outcomes[0].interval.n
+
+    @property
+    def controls_fail(self) -> bool:
+        """Whether every control falls short, with a whole interval, of one of its conditions at least."""
+        return all(_short(outcomes) for outcomes in self.tests[: len(self.claim.controls)])
+
+    @property
+    def word(self) -> str | None:
+        """supported, refuted, contested, undecided or void; None under five seeds."""
+        measured = [o for outcomes in (self.outcomes, *self.tests) for o in outcomes]
+        if self.n < FEWEST_SEEDS:
+            return None
+        if self.dead or not all(math.isfinite(o.interval.high - o.interval.low) for o in measured):
+            return "void"
+        if _short(self.outcomes):
+            return "refuted"
+        if any(o.status != "past" for o in self.outcomes) or not self.controls_fail:
+            return "undecided"
+        return "contested" if self.claim.turns_when and _short(self.tests[-1]) else "supported"
+
+    @property
+    def effect(self) -> Outcome:
+        """The claim's first condition, measured: the number in the ledger."""
+        return self.outcomes[0]
+
+    @property
+    def decisive_control(self) -> Outcome:
+        """Of the control that comes closest to passing, the condition that it fails most clearly."""
+        controls = self.tests[: len(self.claim.controls)]
+        return min((max(c, key=_shortfall) for c in controls), key=_shortfall)
+
+
+def _short(outcomes: Sequence[Outcome]) -> bool:
+    return any(o.status == "short" for o in outcomes)
+
+
+def _shortfall(o: Outcome) -> float:
+    """By how much the nearer end of the interval misses the threshold, as a multiple of the threshold's size."""
+    c, i = o.condition, o.interval
+    miss = c.threshold - i.high if c.side == ">" else i.low - c.threshold
+    return miss / (abs(c.threshold) or 1.0)
+
+
+def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
+    """The verdict on ``claim`` from the runs of its arms, which must share their seeds."""
+    outcomes = _measure(claim.conditions, runs)
+    tests = tuple(_measure(test.conditions, runs) for test in claim.tests)
+    dead = tuple(arm for arm, bound in claim.trains if not np.mean(training_loss(runs[arm])) < bound)
+    diverged = sum(int((~runs[arm].finished).sum()) for arm in claim.arms)
+    seconds = sum(float(np.sum(runs[arm]["seconds"])) for arm in claim.arms)
+    return Verdict(claim, outcomes, tests, dead, diverged, seconds)
+
+
+def _measure(conditions: Sequence[Condition], runs: Mapping[str, Runs]) -> tuple[Outcome, ...]:
+    return tuple(Outcome(c, t_interval(c.effect.values(runs))) for c in conditions)
+
+
+# --- Chapters -----------------------------------------------------------------------------------
+
+
+class NotBuilt(Exception):
+    """Something that the command line names but this version cannot do yet."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter's claims as data, its arms, and which of them run live.
+
+    Attributes
+    ----------
+    name, title : as in the book
+    claims : in the order of the ledger
+    laptop : arm -> Spec, at laptop scale
+    shown : arms that run live for a figure only, with all live seeds
+    probes : arms of which one seed runs live and is compared with the printed band
+    grid : arm -> the Specs of its learning-rate grid
+    dropped : claims that were tried and are not in the ledger, each with the reason
+    """
+
+    name: str
+    title: str
+    claims: tuple[Claim, ...]
+    laptop: Mapping[str, Spec]
+    shown: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    grid: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+    def claim(self, id: str) -> Claim:
+        """The claim called ``id``.
+
+        Raises
+        ------
+        KeyError
+            If the chapter has no such claim.
+        """
+        return {claim.id: claim for claim in self.claims}[id]
+
+    def arms(self, scale: str) -> dict[str, Spec]:
+        """Arm -> Spec at ``scale``.
+
+        Raises
+        ------
+        NotBuilt
+            If the chapter has no plan at that scale yet.
+        """
+        if scale == "laptop":
+            return dict(self.laptop)
+        if scale == "smoke":  # seconds for all arms; its verdicts say nothing
+            return {arm: smoke(spec) for arm, spec in self.laptop.items()}
+        raise NotBuilt(f"scale {scale!r} is not built yet for {self.name}: use --scale laptop or --scale smoke")
+
+    def live(self) -> dict[str, tuple[Spec, range]]:
+        """The plan that a reader's own run trains: arm -> Spec and seeds."""
+        names = [arm for claim in self.claims if claim.live for arm in claim.arms] + list(self.shown)
+        plan = {arm: (self.laptop[arm], range(LIVE_SEEDS)) for arm in names}
+        return plan | {arm: (self.laptop[arm], range(1)) for arm in self.probes if arm not in plan}
+
+    def recorded(self, scale: str = "laptop", first_seed: int = 0) -> dict[str, Runs]:
+        """The arms of the shipped record at ``scale``; those not recorded are left out."""
+        record = store.record(f"{self.name}-{scale}")
+        found = {arm: record.runs(spec, first_seed) for arm, spec in self.arms(scale).items()} if record else {}
+        return {arm: runs for arm, runs in found.items() if runs is not None}
+
+    def printed(self, claim: Claim, scale: str = "laptop") -> Verdict | None:
+        """The verdict computed from the shipped record, or None where there is no complete one."""
+        try:
+            runs = self.recorded(scale)
+        except NotBuilt:
+            return None
+        return judge(claim, runs) if set(claim.arms) <= set(runs) else None
+
+
+def smoke(spec: Spec) -> Spec:
+    """The same Spec, cut to a fraction of a second."""
+    return spec.but(widths=(4, 4, 4), steps=min(spec.steps, 2), batch=16)
+
+
+def effect_band(verdict: Verdict, runs: Mapping[str, Runs], new: int) -> tuple[float, float]:
+    """Where the mean over ``new`` fresh seeds of a printed verdict's effect should fall (99%)."""
+    return prediction_band(verdict.effect.condition.effect.values(runs), new)

@@ -1,0 +1,176 @@
+"""Draws what the store holds; computes nothing but a mean and a band.
+
+One thin line a seed, the mean on top, the printed 99% band behind. Colours are seaborn's colour-blind
+palette; the ground is opaque, so that a figure reads the same on a dark page.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from whyresnets import claims
+from whyresnets.training import Runs
+
+GROUND = "#fbfaf6"
+INK = "#333333"
+COLOURS = sns.color_palette("colorblind")
+COLOUR_OF_RULE = {"plain": COLOURS[3], "residual": COLOURS[0], "half": COLOURS[1], "stranger": COLOURS[4]}
+STYLE = {
+    "figure.facecolor": GROUND,
+    "axes.facecolor": GROUND,
+    "savefig.facecolor": GROUND,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e1d8",
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+}
+
+Live = Mapping[str, Runs]
+Panels = Mapping[str, Mapping[str, str]]  # title -> label -> arm
+
+
+def loss_curves(panels: Panels, runs: Live, recorded: Live) -> Figure:
+    """Mini-batch loss against step, one panel a title, same axes; the band is the record's, for a new seed.
+
+    ``panels`` maps title -> label -> arm. An arm absent from ``runs`` shows its recorded seeds instead.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
+        for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
+            for i, (label, arm) in enumerate(arms.items()):
+                live = runs.get(arm, recorded.get(arm))
+                _curve(axis, live, recorded.get(arm), label, COLOURS[i], i)
+            axis.axhline(claims.CHANCE, color=INK, lw=0.8, ls=":")
+            axis.set(title=title, xlabel="step", ylim=(0, 3.2))
+        axes[0][0].set_ylabel("mini-batch loss, nats")
+        axes[0][0].annotate("chance", (0, claims.CHANCE), xytext=(2, 3), textcoords="offset points", fontsize=9)
+    plt.close(figure)  # the notebook shows what the cell returns, once
+    return figure
+
+
+def _curve(axis: Axes, live: Runs, record: Runs | None, label: str, colour, i: int) -> None:
+    steps = np.arange(1, live["curve"].shape[1] + 1)
+    if record is not None:
+        low, high = claims.prediction_band(record["curve"])
+        axis.fill_between(steps, np.maximum(low, 0), high, color=colour, alpha=0.13, lw=0)
+    axis.plot(steps, live["curve"].T, color=colour, lw=0.5, alpha=0.45)
+    mean = live["curve"].mean(0)
+    finite = f"{live.finished.sum()}/{len(live.seeds)} finite"
+    axis.plot(steps, mean, color=colour, lw=2, label=f"{label} ({finite})")
+    axis.legend(frameon=False, loc="upper right", fontsize=9, labelcolor="linecolor")
+
+
+def loss_by_depth(depths: Sequence[int], runs: Live, recorded: Live) -> Figure:
+    """Training loss, and training beside test error, against depth, plain and residual; 99% bands for a new seed."""
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
+        for rule in ("plain", "residual"):
+            arms, colour = [f"{rule}-{depth}" for depth in depths], COLOUR_OF_RULE[rule]
+            _against_depth(left, depths, [recorded[a]["train_loss"] for a in arms], colour)
+            for depth, arm in zip(depths, arms, strict=True):
+                if arm in runs:
+                    y = claims.training_loss(runs[arm])
+                    left.plot([depth * 1.05] * len(y), y, "o", mfc="none", color=colour, ms=5, mew=1)
+            errors = [recorded[a]["train_error"] * 100 for a in arms]
+            _against_depth(right, depths, errors, colour)
+            tests = [recorded[a]["test_error"].mean() * 100 for a in arms]
+            right.plot(depths, tests, color=colour, ls="--", marker="s", ms=4, mfc=GROUND)
+            end = recorded[arms[-1]]["train_loss"].mean()
+            _direct(left, depths[-1], end, rule, colour)
+            _direct(right, depths[-1], errors[-1].mean(), rule, colour)
+        left.set(title="Training loss (rings: this run)", ylabel="nats", ylim=(0, None))
+        right.set(title="Error: training (solid), test (dashed)", ylabel="%", ylim=(0, 100))
+        left.axhline(claims.CHANCE, color=INK, lw=0.8, ls=":")
+        for axis in (left, right):
+            axis.set(xscale="log", xlabel="layers", xlim=(7, 190))
+            axis.set_xticks(depths, [str(d) for d in depths])
+            axis.minorticks_off()
+    plt.close(figure)
+    return figure
+
+
+def _against_depth(axis: Axes, depths: Sequence[int], values: list[np.ndarray], colour) -> None:
+    bands = np.array([claims.prediction_band(v) for v in values])
+    axis.fill_between(depths, np.maximum(bands[:, 0], 0), bands[:, 1], color=colour, alpha=0.13, lw=0)
+    for depth, seeds in zip(depths, values, strict=True):
+        axis.plot([depth / 1.05] * len(seeds), seeds, ".", color=colour, ms=3, alpha=0.6)
+    axis.plot(depths, [v.mean() for v in values], color=colour, lw=2, marker="o", ms=4)
+
+
+def _direct(axis: Axes, x: float, y: float, text: str, colour) -> None:
+    axis.annotate(text, (x, y), xytext=(9, -3), textcoords="offset points", color=colour, weight="bold", fontsize=10)
+
+
+def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: Live) -> Figure:
+    """Training loss at the end, one row an arm: record (dots, mean, 99% band for a new seed), this run (rings).
+
+    ``groups`` maps title -> label -> arm; the groups share the loss axis.
+    """
+    rows = [len(arms) for arms in groups.values()]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(groups), 1, figsize=(7.4, 0.75 + 0.5 * sum(rows)), sharex=True, squeeze=False, height_ratios=rows
+        )
+        for axis, (title, arms) in zip(axes[:, 0], groups.items(), strict=True):
+            for row, arm in enumerate(arms.values()):
+                _strip(axis, row, arm, runs, recorded)
+            axis.axvline(claims.CHANCE, color=INK, lw=0.8, ls=":")
+            axis.set(title=title, yticks=range(len(arms)), yticklabels=list(arms), ylim=(len(arms) - 0.5, -0.5))
+            axis.grid(axis="y", visible=False)
+        axes[-1, 0].set(xlabel="training loss, nats (dotted: chance)", xlim=(-0.05, 2.75))
+    plt.close(figure)
+    return figure
+
+
+def _strip(axis: Axes, row: int, arm: str, runs: Live, recorded: Live) -> None:
+    rule = next((rule for rule in COLOUR_OF_RULE if arm.startswith(rule)), "plain")
+    colour = COLOUR_OF_RULE[rule]
+    if arm in recorded:
+        values = claims.training_loss(recorded[arm])
+        low, high = claims.prediction_band(values)
+        axis.barh(row, high - max(low, 0), left=max(low, 0), height=0.55, color=colour, alpha=0.15, lw=0)
+        axis.plot(values, [row - 0.12] * len(values), "|", color=colour, ms=7, alpha=0.7)
+        axis.plot(values.mean(), row, "D", color=colour, ms=5)
+    if arm in runs:
+        yours = claims.training_loss(runs[arm])
+        axis.plot(yours, [row + 0.16] * len(yours), "o", mfc="none", color=colour, ms=6)
+
+
+def signals(columns: Mapping[str, Mapping[str, str]], runs: Live) -> Figure:
+    """Two rows: forward, std of each layer's response; backward, ||dE/dx_l|| over that at the last state.
+
+    ``columns`` maps title -> label -> arm; rows share their (logarithmic) axes. One thin line a seed.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(2, len(columns), figsize=(2.9 * len(columns), 5.6), sharey="row", sharex="row")
+        for column, (title, arms) in zip(axes.T, columns.items(), strict=True):
+            for label, arm in arms.items():
+                colour = COLOUR_OF_RULE[label]
+                forward, norms = runs[arm]["response_std"], runs[arm]["state_gradient_norm"]
+                _profile(column[0], forward, label, colour, first=1)
+                _profile(column[1], norms / norms[:, -1:], label, colour, first=0)
+            column[0].set(title=title, yscale="log", xlabel="layer")
+            column[1].set(yscale="log", xlabel="unit")
+            column[1].axhline(1, color=INK, lw=0.8, ls=":")
+        axes[0, 0].set_ylabel("forward: response std")
+        axes[1, 0].set_ylabel("backward: gradient norm,\nrelative to the last unit")
+        axes[0, 0].legend(frameon=False, fontsize=9, labelcolor="linecolor", loc="best")
+    plt.close(figure)
+    return figure
+
+
+def _profile(axis: Axes, values: np.ndarray, label: str, colour, first: int) -> None:
+    where = np.arange(first, values.shape[1] + first)
+    axis.plot(where, values.T, color=colour, lw=0.5, alpha=0.5)
+    axis.plot(where, np.exp(np.log(values).mean(0)), color=colour, lw=2, label=f"{label} ({len(values)} seeds)")

@@ -1,0 +1,62 @@
+"""What we read off a network: pure functions of (net, params, x, y).
+
+One function, one equation, one source. Nothing is registered on the network and nothing is left
+behind. Batch normalisation uses the statistics of ``x`` itself, unless running statistics are given.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from whyresnets.models import ConvNet, Params
+
+
+@torch.no_grad()
+def loss_and_error(
+    net: ConvNet, params: Params, x: Tensor, y: Tensor, running: Params | None = None
+) -> tuple[float, float]:
+    """Mean cross-entropy in nats and share of wrong answers (dimensionless) over all of ``x``, in one batch.
+
+    With ``running``, evaluation mode: its means and variances normalise instead of the batch's own.
+    """
+    logits = net.logits(params, x, running=running, training=running is None)
+    error = (logits.argmax(1) != y).float().mean()
+    return F.cross_entropy(logits, y).item(), error.item()
+
+
+@torch.no_grad()
+def response_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Standard deviation of each 3x3 layer's output, after normalisation, before ReLU or addition.
+
+    Shape (3x3 layers,), input first; dimensionless. Source: He et al. 2015, section 4.2, "Analysis
+    of layer responses". The labels ``y`` are not used.
+    """
+    responses: list[Tensor] = []
+    net.states(params, x, responses=responses)
+    return torch.stack([r.std(correction=0) for r in responses])
+
+
+@torch.no_grad()
+def state_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Standard deviation of the state after the stem and after each unit.
+
+    Shape (L + 1,), input first; dimensionless. The labels ``y`` are not used.
+    """
+    return torch.stack([h.std(correction=0) for h in net.states(params, x)])
+
+
+def state_gradient_norm(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Norm ||dE/dx_l|| of the loss's gradient at the state after the stem and after each unit.
+
+    E is the mean cross-entropy over ``x``; the norm runs over batch, channels and pixels. Shape
+    (L + 1,), input first; nats per unit of x_l. Source: the "backward propagated gradients" of He
+    et al. 2015, section 4.1 (their equation is not given; this one is ours).
+    """
+    with torch.no_grad():
+        shapes = [h.shape for h in net.states(params, x)]
+    # A zero added to each state changes nothing, and its gradient is the gradient at that state:
+    # all of them come from one backward pass, without hooks.
+    nudges = [x.new_zeros(shape, requires_grad=True) for shape in shapes]
+    states = net.states(params, x, nudges=nudges)
+    loss = F.cross_entropy(net.head(params, states[-1]), y)
+    return torch.stack([g.norm() for g in torch.autograd.grad(loss, nudges)])

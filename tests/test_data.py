@@ -1,0 +1,59 @@
+import os
+
+import pytest
+import torch
+
+from whyresnets import data
+
+
+def test_digits_are_real_split_and_standardised():
+    digits = data.load("digits")
+    assert digits.x_train.shape == (1400, 1, 8, 8) and digits.x_test.shape == (397, 1, 8, 8)
+    assert digits.x_train.mean(0).abs().max() < 1e-5
+    assert abs(digits.x_train.std().item() - 1) < 1e-3
+    assert digits.y_train.bincount().min() > 120  # all ten classes
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    raw, ours = load_digits(), data.load("digits")
+    labels = torch.cat([ours.y_train, ours.y_test]).bincount()
+    assert torch.equal(labels, torch.tensor(raw.target).bincount())
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match="choose one of digits, cifar10, fashion_mnist"):
+        data.load("mnist")
+
+
+def test_changed_data_are_refused(monkeypatch):
+    monkeypatch.setitem(data.CHECKSUMS, "digits", "0" * 64)
+    with pytest.raises(data.DataMissing, match="not the expected version"):
+        data.load.__wrapped__("digits")
+
+
+@pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
+def test_absent_files_that_cannot_be_downloaded_give_one_clear_line(name, tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    def unreachable(*_, **__):
+        raise OSError("no network")
+
+    for module in (datasets.cifar, datasets.mnist):
+        monkeypatch.setattr(module, "download_and_extract_archive", unreachable)
+    monkeypatch.setenv("WHYRESNETS_DATA", str(tmp_path))
+    with pytest.raises(data.DataMissing, match="WHYRESNETS_DATA") as caught:
+        data.load.__wrapped__(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_real_cifar10_loads_through_torchvision():
+    if not os.environ.get("WHYRESNETS_DATA"):
+        pytest.skip("WHYRESNETS_DATA is not set: it names the folder that holds cifar-10-batches-py")
+    if not (data.folder() / "cifar-10-batches-py").is_dir():
+        pytest.skip(f"no cifar-10-batches-py in {data.folder()}")
+    cifar = data.load("cifar10")
+    assert cifar.x_train.shape == (50_000, 3, 32, 32) and cifar.x_test.shape == (10_000, 3, 32, 32)
+    assert cifar.y_train.bincount().tolist() == [5000] * 10
+    assert cifar.checksum == data.CHECKSUMS["cifar10"]
