@@ -30,6 +30,7 @@ html: $(READY)
 
 # Unit tests; then the live plans in an empty cache; then every chapter against that cache.
 test: $(READY)
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --quiet --check
 	@$(BIN)/python -m pytest
 	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && export WHYRESNETS_CACHE="$$cache" && \
 	$(BIN)/whyresnets judge --live && \

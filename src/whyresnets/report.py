@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyresnets import claims, store
-from whyresnets.claims import Chapter, Claim, Outcome, Verdict
+from whyresnets.claims import Chapter, Outcome, Verdict
 from whyresnets.training import Runs
 
 NOT_RUN = "not run yet"
@@ -91,10 +91,10 @@ def shown(outcome: Outcome) -> str:
     return f"{i.mean:.3f} [{i.low:.3f}, {i.high:.3f}] {outcome.condition.unit}"
 
 
-def judged(rows: Sequence[Row]) -> Table:
+def judged(judgements: Sequence[Row]) -> Table:
     """The ledger of a run: claim, effect with interval, your verdict, the printed verdict and band, seconds."""
     lines = []
-    for row in rows:
+    for row in judgements:
         effect, printed, band = row.verdict.effect, row.printed, row.band
         lines.append(
             (
@@ -108,22 +108,28 @@ def judged(rows: Sequence[Row]) -> Table:
             )
         )
     head = ("claim", "effect [95% interval]", "predicted", "your verdict", "printed verdict", "99% band", "seconds")
-    differing = any(row.differs for row in rows)
+    differing = any(row.differs for row in judgements)
     return Table(head, lines, "* differs from the printed verdict" if differing else "")
 
 
-def predictions(chapter: Chapter, *ids: str) -> Table:
-    """What each claim says and predicts here, what would refute it, and its controls."""
-    rows = [
+def rows(chapter: Chapter, runs: Mapping[str, Runs], *ids: str) -> list[Row]:
+    """The claims called ``ids`` (left out: all that are judged live), judged from ``runs``."""
+    chosen = map(chapter.claim, ids) if ids else (claim for claim in chapter.claims if claim.live)
+    return [Row(chapter, claims.judge(claim, runs)) for claim in chosen]
+
+
+def predictions(chapter: Chapter) -> Table:
+    """What each claim predicts here, and the controls that must fail: fixed before the run."""
+    lines = [
         (
             claim.id,
-            claim.says,
+            claim.asks,
             "; and ".join(str(c) for c in claim.conditions),
             "; ".join(test.says for test in claim.controls),
         )
-        for claim in map(chapter.claim, ids)
+        for claim in chapter.claims
     ]
-    return Table(("claim", "what it says", "predicted here (else refuted)", "control, must fail"), rows)
+    return Table(("claim", "question", "predicted here", "controls, which must fail"), lines)
 
 
 def plan(chapter: Chapter) -> Table:
@@ -236,8 +242,3 @@ def built(runs: Runs) -> Table:
 
 def _mean_losses(runs: Runs, *names: str) -> list[str]:
     return [f"{float(np.mean(runs[name])):.4f}" for name in names]
-
-
-def source_line(claim: Claim) -> str:
-    """Id, words and source of a claim on one line."""
-    return f"{claim.id}: {claim.says} [{claim.source}]"

@@ -83,7 +83,7 @@ def find(folder: Path, spec: Spec, seed: int) -> Readings | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         aside = path.with_suffix(".damaged")
