@@ -1,14 +1,8 @@
-"""Fixtures, and what nbval should not compare."""
+"""Fixtures."""
 
 import pytest
 
 from whyresnets.training import Spec
-
-
-def pytest_collectstart(collector):
-    """A new warning on standard error must not fail a notebook whose results are right."""
-    if collector.fspath and collector.fspath.ext == ".ipynb":
-        collector.skip_compare += ("stderr",)
 
 
 @pytest.fixture

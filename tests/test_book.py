@@ -49,6 +49,21 @@ def dead(runs: Runs) -> Runs:
 LIVE_CELLS = [c for c in cells("degradation.ipynb") if "nbval-ignore-output" in c["metadata"].get("tags", [])]
 
 
+def test_there_are_live_cells():
+    assert len(LIVE_CELLS) >= 6
+
+
+TRAINS = sorted({arm for claim in degradation.CLAIMS if claim.live for arm, _ in claim.trains})
+
+
+@pytest.mark.parametrize("arm", TRAINS)
+def test_one_dead_arm_that_should_train_stops_the_run_cell(arm, monkeypatch):
+    recorded = degradation.CHAPTER.recorded()
+    monkeypatch.setattr(sweeps, "run", lambda *_, **__: recorded | {arm: dead(recorded[arm])})
+    with pytest.raises(AssertionError):
+        exec("".join(LIVE_CELLS[0]["source"]), {"sweeps": sweeps, "CHAPTER": degradation.CHAPTER})
+
+
 @pytest.mark.parametrize("cell", LIVE_CELLS, ids=lambda c: f"cell {c['execution_count']}")
 def test_a_live_cell_fails_when_its_arms_are_dead(cell, monkeypatch):
     recorded = degradation.CHAPTER.recorded()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from whyresnets import claims
+from whyresnets.chapters.degradation import CHAPTER, CLAIMS
 from whyresnets.claims import Claim, Condition, Effect, Test, judge, prediction_band, t_interval, wilson_interval
 from whyresnets.training import Runs, Spec
 
@@ -93,6 +94,25 @@ def test_a_diverged_seed_scores_chance_and_is_counted():
     assert verdict.word == "supported" and verdict.diverged == 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_dead_seed_of_an_arm_that_should_train_is_void(seed):
+    some = runs()
+    some["shallow"].arrays["train_loss"][seed] = np.nan
+    assert judge(CLAIM, some).word == "void"
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_no_claim_of_the_book_is_supported_by_dead_arms(claim):
+    """Dead minus dead is zero, which a control that must fall short would take for failing."""
+    recorded = CHAPTER.recorded()
+    gone = {a: Runs(r.spec, r.seeds, {k: v * np.nan for k, v in r.arrays.items()}) for a, r in recorded.items()}
+    assert judge(claim, gone).word in ("void", "refuted")
+    for control in claim.controls:
+        arms = {arm for c in control.conditions for arm in c.effect.arms} & {arm for arm, _ in claim.trains}
+        for arm in arms:
+            assert judge(claim, recorded | {arm: gone[arm]}).word == "void", arm
+
+
 def test_a_quantity_that_is_nan_is_void():
     effect = Effect("ratio", ("deep",), (), lambda r: r["train_loss"] * np.nan)
     claim = Claim("X", "?", "", "", (Condition(effect, "<", 1.0),), CLAIM.controls)
@@ -168,8 +188,6 @@ def test_every_claim_of_every_chapter_is_well_formed():
 
 
 def test_the_sums_of_an_effect_name_different_arms():
-    from whyresnets.chapters.degradation import CLAIMS
-
     for claim in CLAIMS:
         for condition in itertools.chain(claim.conditions, *(t.conditions for t in claim.tests)):
             assert len(set(condition.effect.arms)) == len(condition.effect.arms)

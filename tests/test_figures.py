@@ -27,7 +27,7 @@ def test_curves_show_every_seed_the_mean_and_the_band(live, recorded):
     assert lengths.count(100) == 6  # five seeds and their mean
     assert np.allclose(axis.lines[5].get_ydata(), live["plain-20"]["curve"].mean(0))
     assert len(axis.collections) == 1  # the band
-    assert axis.get_legend().get_texts()[0].get_text() == "20 layers (5/5 finite)"
+    assert "20 layers\n5/5 finite" in [text.get_text() for text in axis.texts]
 
 
 def test_panels_share_their_axes(live, recorded):
@@ -38,7 +38,15 @@ def test_panels_share_their_axes(live, recorded):
 
 def test_an_arm_that_did_not_run_live_shows_its_record(recorded):
     (axis,) = figures.loss_curves({"a": {"20": "plain-20"}}, {}, recorded).axes
-    assert "20/20 finite" in axis.get_legend().get_texts()[0].get_text()
+    assert "20\n20/20 finite" in [text.get_text() for text in axis.texts]
+
+
+def test_labels_that_would_overlap_are_moved_apart(recorded):
+    """Four lines, two of them at chance: every label keeps its distance and stays on the page."""
+    arms = {f"{depth} at {rate}": f"silent-{depth} at {rate}" for depth in (20, 110) for rate in (0.01, 0.1)}
+    (axis,) = figures.loss_curves({"a": arms}, {}, recorded).axes
+    heights = sorted(text.get_position()[1] for text in axis.texts if "finite" in text.get_text())
+    assert len(heights) == 4 and np.diff(heights).min() > 0.39 and heights[0] > 0 and heights[-1] < 2.2
 
 
 def test_depth_and_final_losses_mark_this_run_with_rings(live, recorded):

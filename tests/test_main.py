@@ -3,9 +3,10 @@ import re
 
 import pytest
 
+from whyresnets import report, store
 from whyresnets.__main__ import CHAPTERS, main
 
-KEYS = "id verdict printed_verdict effect low high threshold n control scale seconds versions"
+KEYS = "id verdict printed_verdict effect low high threshold n control scale seconds versions diverged"
 
 
 def test_claims_lists_every_claim_with_its_source(capsys):
@@ -40,12 +41,12 @@ def test_every_claim_runs_at_smoke_scale(cache, capsys):
 
 
 def test_first_seed_and_seeds_choose_the_seeds(cache):
-    main(["judge", "HE1-3", "--scale", "smoke", "--seeds", "2", "--first-seed", "1000", "--jobs", "1"])
+    assert main(["judge", "HE1-3", "--scale", "smoke", "--seeds", "2", "--first-seed", "1000", "--jobs", "1"]) == 0
     assert {path.name for path in cache.rglob("*.npz")} == {"1000.npz", "1001.npz"}
 
 
 def test_no_cache_leaves_the_cache_alone(cache):
-    main(["judge", "HE1-3", "--scale", "smoke", "--seeds", "1", "--jobs", "1", "--no-cache"])
+    assert main(["judge", "HE1-3", "--scale", "smoke", "--seeds", "1", "--jobs", "1", "--no-cache"]) == 0
     assert not list(cache.rglob("*.npz"))
 
 
@@ -63,7 +64,11 @@ def test_no_cache_leaves_the_cache_alone(cache):
         (["judge", "HE1-1", "--scale", "workstation"], "not built yet"),
         (["judge", "HE1-1", "--backend", "dask"], "not built yet"),
         (["judge", "HE1-1", "--scheduler", "tcp://localhost:1"], "not built yet"),
+        (["judge", "--live", "HE1-1"], "leave out claims"),
+        (["judge", "--live", "--seeds", "3"], "leave out claims"),
+        (["judge", "--live", "--scale", "smoke"], "leave out --scale"),
         (["record", "HE1-99"], "did you mean"),
+        (["record", "--grid", "HE1-1"], "leave out claims"),
         (["bench"], "not built yet"),
     ],
 )
@@ -79,6 +84,35 @@ def test_unknown_commands_and_choices_end_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2 and "usage" in capsys.readouterr().err
+
+
+def test_a_record_is_never_replaced_by_fewer_seeds(cache, capsys):
+    """Three smoke runs, handed to the laptop record's writer as `record HE1-3 --seeds 3` would."""
+    before = report.ledger(CHAPTERS)
+    recorded = CHAPTERS[0].recorded()["plain BN zeros"].first(3)
+    with pytest.raises(store.RecordDamaged, match="at least as many"):
+        store.write_record("degradation-laptop", [recorded])
+    assert report.ledger(CHAPTERS) == before
+
+
+def test_a_damaged_record_gives_one_clear_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "degradation-laptop.json").write_text("{}")
+    (tmp_path / "degradation-laptop.npz").write_bytes(b"PK nonsense")
+    monkeypatch.setattr(store, "RECORDS", tmp_path)
+    assert main(["claims"]) == 2
+    assert "restore it from the repository" in capsys.readouterr().err
+
+
+def test_bad_input_leaves_no_empty_file_behind(tmp_path):
+    assert main(["judge", "HE1-1", "--scale", "paper", "--json", str(tmp_path / "v.json")]) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_recorded_claims_are_judged_with_as_many_seeds_as_their_record():
+    by_id = {claim.id: claim for claim in CHAPTERS[0].claims}
+    assert report.seeds_to_judge(by_id["HE1-1"], "laptop") == 5
+    assert report.seeds_to_judge(by_id["HE1-2b"], "laptop") == 20
+    assert report.seeds_to_judge(by_id["HE1-2b"], "smoke") == 5
 
 
 def test_an_interrupted_judge_says_that_nothing_is_lost(cache, capsys, monkeypatch):

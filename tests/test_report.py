@@ -1,9 +1,9 @@
 import numpy as np
-import pytest
 
 from whyresnets import claims, report, store
 from whyresnets.chapters.degradation import CHAPTER
-from whyresnets.report import Row, Table
+from whyresnets.report import Table
+from whyresnets.training import Runs
 
 
 def test_a_table_is_aligned_text_and_markdown():
@@ -12,40 +12,71 @@ def test_a_table_is_aligned_text_and_markdown():
     assert table._repr_markdown_() == "| a | bcd |\n| --- | --- |\n| 12 | \\|x\\| |\n\nnote"
 
 
-@pytest.fixture
-def rows():
+def five(**changed):
+    """The first five recorded seeds, some arms taken from others."""
     recorded = {arm: runs.first(5) for arm, runs in CHAPTER.recorded().items()}
-    return report.rows(CHAPTER, recorded, "HE1-1", "HE1-2")
+    return recorded | {arm.replace("_", "-"): recorded[other] for arm, other in changed.items()}
 
 
-def test_the_first_seeds_of_the_record_agree_with_it(rows):
-    assert not any(row.differs for row in rows)
+def test_the_first_seeds_of_the_record_agree_with_it():
+    rows = report.live_rows(CHAPTER, five())
+    assert [row.verdict.claim.id for row in rows] == [claim.id for claim in CHAPTER.claims if claim.live]
     for row in rows:
+        assert not row.differs and row.verdict.n == 5 and row.printed.n == 20
         assert row.band[0] < row.verdict.effect.interval.mean < row.band[1]
         assert row.verdict.claim.id in str(report.judged(rows))
 
 
-def test_a_verdict_that_differs_is_marked(rows):
-    gone = {arm: runs.first(5) for arm, runs in CHAPTER.recorded().items()}
-    gone["residual-56"] = gone["plain-56"]
-    (row,) = report.rows(CHAPTER, gone, "HE1-2")
-    assert row.differs and "refuted *" in str(report.judged([row]))
+def test_a_verdict_that_differs_is_marked_and_explained_with_both_intervals():
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-2"), five(residual_56="plain-56"))
+    text = str(report.judged([row]))
+    assert row.differs and "refuted *" in text
+    for verdict in (row.verdict, row.printed):
+        assert report.shown(verdict.effect) in text
+    assert "training loss of residual-56 < 0.5 nats: yours" in text
 
 
-def test_without_a_record_a_claim_says_not_run_yet(rows, tmp_path, monkeypatch):
+def test_a_control_that_did_not_fail_is_named():
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-2"), five(half_56="residual-56", half_20="residual-20"))
+    assert row.verdict.word == "undecided"
+    assert any("training loss of half-56" in line for line in row.differences)
+
+
+def test_a_dead_arm_is_named():
+    runs = five()
+    gone = {name: a * np.nan for name, a in runs["plain-20"].arrays.items()}
+    runs["plain-20"] = Runs(runs["plain-20"].spec, runs["plain-20"].seeds, gone)
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-1"), runs)
+    assert row.verdict.word == "void" and "plain-20 had to train and did not" in str(report.judged([row]))
+    assert "5 diverged" in str(report.judged([row]))
+
+
+def test_without_a_record_a_claim_says_not_run_yet(tmp_path, monkeypatch):
+    runs = five()
     monkeypatch.setattr(store, "RECORDS", tmp_path)
-    row = Row(CHAPTER, rows[0].verdict)
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-1"), runs)
     assert row.printed is None and not row.differs and row.as_json()["printed_verdict"] is None
     assert report.NOT_RUN in str(report.judged([row])) and report.NOT_RUN in str(report.ledger([CHAPTER]))
     assert report.NOT_RUN in str(report.printed(CHAPTER, "HE1-1")) and report.NOT_RUN in str(report.plan(CHAPTER))
 
 
-def test_json_holds_no_nan(rows):
+def test_a_record_of_other_code_is_marked_everywhere(monkeypatch):
+    monkeypatch.setattr(store, "source_hash", lambda: "other")
+    for table in (report.ledger([CHAPTER]), report.judged(report.live_rows(CHAPTER, five()))):
+        assert report.STALE in str(table)
+
+
+def test_json_holds_no_nan():
     runs = CHAPTER.recorded()
-    nan = {arm: type(r)(r.spec, r.seeds, {k: v * np.nan for k, v in r.arrays.items()}) for arm, r in runs.items()}
-    (row,) = report.rows(CHAPTER, nan, "HE1-3")
+    nan = {arm: Runs(r.spec, r.seeds, {k: v * np.nan for k, v in r.arrays.items()}) for arm, r in runs.items()}
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-3"), nan)
     assert row.verdict.word == "void"
     assert row.as_json()["effect"] is None
+
+
+def test_both_modes_counts_the_seeds_that_train():
+    table = report.both_modes(CHAPTER.recorded(), ["plain-20", "plain-110"])
+    assert table.rows[0][1].startswith("20 of 20") and table.rows[1][1].startswith("0 of 20")
 
 
 def test_the_ledger_has_one_row_a_claim():
@@ -54,7 +85,13 @@ def test_the_ledger_has_one_row_a_claim():
 
 
 def test_a_probe_is_judged_against_the_band_for_a_new_seed():
-    runs = CHAPTER.recorded()
-    assert all(line[-1] == "inside" for line in report.probes(CHAPTER, runs).rows)
-    low, high = claims.prediction_band(claims.training_loss(runs["plain-110"]))
-    assert f"{low:.3f} to {high:.3f}" in str(report.probes(CHAPTER, runs))
+    runs = {arm: r.first(1) for arm, r in CHAPTER.recorded().items()}
+    assert {line[-1] for line in report.probes(CHAPTER, runs).rows} == {"inside"}
+    others = claims.unseen(CHAPTER.recorded()["plain-110"], runs["plain-110"])
+    assert others.seeds == tuple(range(1, 20))
+    high = claims.prediction_band(claims.training_loss(others))[1]
+    assert f"to {high:.3f}" in str(report.probes(CHAPTER, runs))
+    far = Runs(others.spec, (0,), {"train_loss": np.array([9.0]), "curve": np.array([[9.0]])})
+    assert "outside" in str(report.probes(CHAPTER, runs | {"plain-110": far}))
+    gone = Runs(others.spec, (0,), {"train_loss": np.array([np.nan]), "curve": np.array([[np.nan]])})
+    assert "diverged" in str(report.probes(CHAPTER, runs | {"plain-110": gone}))

@@ -3,7 +3,9 @@
 import argparse
 import difflib
 import json
+import os
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,6 @@ from whyresnets.data import DataMissing
 
 CHAPTERS = (degradation.CHAPTER,)
 SCALES = ("smoke", "laptop", "workstation", "paper")
-DEFAULT_SEEDS = {"smoke": 5, "laptop": claims.LIVE_SEEDS, "workstation": 3, "paper": 3}
 
 
 class BadInput(Exception):
@@ -23,16 +24,20 @@ class BadInput(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status: 0 as printed, 1 some verdict differs, 2 bad input or missing data."""
+    """Run one command; the exit status: 0 as printed, 1 some verdict differs, 2 anything else."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (BadInput, NotBuilt, DataMissing) as error:
+    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged) as error:
         print(f"whyresnets: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"whyresnets: cannot use {error.filename}: {error.strerror}; free or name another", file=sys.stderr)
+        place = error.filename or "the disk or the output"
+        print(f"whyresnets: cannot use {place}: {error.strerror}; free it or name another", file=sys.stderr)
     except KeyboardInterrupt:
-        print("\nwhyresnets: stopped; finished runs are kept, the same command goes on from there", file=sys.stderr)
+        kept = "nothing was kept (--no-cache)" if getattr(options, "no_cache", False) else "finished runs are kept"
+        print(f"\nwhyresnets: stopped; {kept}, the same command goes on from there", file=sys.stderr)
+    except Exception:  # a mistake of ours: show all of it, and never the status that means "differs"
+        traceback.print_exc()
     return 2
 
 
@@ -51,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     judge.set_defaults(command=_judge)
 
     record = commands.add_parser("record", help="run and store a record with its provenance")
-    record.add_argument("--grid", action="store_true", help="record the learning-rate grids instead of the claims")
+    record.add_argument("--grid", action="store_true", help="the learning-rate grids instead of the claims")
     record.set_defaults(command=_record)
 
     for command in (judge, record):
@@ -90,6 +95,7 @@ def _listed(chapter: Chapter, claim: Claim) -> dict:
         "source": claim.source,
         "predicts": [str(condition) for condition in claim.conditions],
         "printed_verdict": printed.word if printed else None,
+        "recorded_with_other_code": chapter.stale(),
     }
 
 
@@ -98,14 +104,19 @@ def _bench(options) -> int:
 
 
 def _judge(options) -> int:
+    if options.live and (options.claims or options.all or options.seeds or options.first_seed):
+        raise BadInput("--live has a plan of its own: leave out claims, --all, --seeds and --first-seed")
+    if options.live and options.scale != "laptop":
+        raise BadInput("--live is at laptop scale: leave out --scale")
     _check(options)
     wanted = _wanted(options, live=options.live)
     if options.json:
         _writable(Path(options.json))
     rows = []
     for chapter, chosen in wanted:
-        runs = _runs(chapter, chosen, options)
-        rows += [report.Row(chapter, claims.judge(claim, runs), options.scale) for claim in chosen]
+        plan = chapter.live() if options.live else _plan(chapter, chosen, options)
+        runs = _run(chapter, plan, options, cache=not options.no_cache)
+        rows += [report.row(chapter, claim, runs, options.scale) for claim in chosen]
     print(report.judged(rows))
     if options.json:
         text = json.dumps([row.as_json() for row in rows], indent=1)
@@ -154,59 +165,63 @@ def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
         return claim.live if live else options.all or claim.id in options.claims
 
     chosen = [(chapter, [claim for claim in chapter.claims if asked(claim)]) for chapter in CHAPTERS]
-    return [(chapter, some) for chapter, some in chosen if some]
+    chosen = [(chapter, some) for chapter, some in chosen if some]
+    for chapter, _ in chosen:
+        chapter.arms(options.scale)  # refuse a scale that is not built before anything is touched
+    return chosen
 
 
-def _runs(chapter: Chapter, chosen: list[Claim], options) -> dict:
+def _plan(chapter: Chapter, chosen: list[Claim], options, seeds: int | None = None) -> sweeps.Plan:
+    """Every arm of the chosen claims with as many seeds as the most demanding of them asks for."""
+    specs, plan = chapter.arms(options.scale), {}
+    for claim in chosen:
+        count = options.seeds or seeds or report.seeds_to_judge(claim, options.scale)
+        for arm in claim.arms:
+            most = max(count, len(plan[arm][1]) if arm in plan else 0)
+            plan[arm] = (specs[arm], range(options.first_seed, options.first_seed + most))
+    return plan
+
+
+def _run(chapter: Chapter, plan: sweeps.Plan, options, cache: bool = True) -> dict:
     """Say what it will cost, then run what is missing."""
-    if getattr(options, "live", False):
-        plan = chapter.live()
-    else:
-        count = options.seeds or DEFAULT_SEEDS[options.scale]
-        seeds = range(options.first_seed, options.first_seed + count)
-        specs = chapter.arms(options.scale)
-        plan = {arm: (specs[arm], seeds) for claim in chosen for arm in claim.arms}
-    cache = not getattr(options, "no_cache", False)
     jobs = options.jobs or sweeps.cores()
-    print(f"{chapter.title}: {_cost(chapter, plan, jobs, cache)}", file=sys.stderr)
-    return sweeps.run(plan, jobs, options.device, chapter.title, cache)
-
-
-def _cost(chapter: Chapter, plan, jobs: int, cache: bool) -> str:
-    """How many runs are missing, and the minutes they took where the record was made."""
-    missing = sweeps.missing(plan) if cache else [(spec, seed) for spec, seeds in plan.values() for seed in seeds]
+    missing = sweeps.missing(plan, options.device, cache)
     total = sum(len(seeds) for _, seeds in plan.values())
     seconds = {runs.spec: float(np.mean(runs["seconds"])) for runs in chapter.recorded().values()}
     known = [seconds[spec] for spec, _ in missing if spec in seconds]
-    text = f"{total} runs, {len(missing)} of them to do"
+    cost = f"{total} runs asked for, {len(missing)} to do"
     if missing and len(known) == len(missing):
-        text += f", about {sum(known) / jobs / 60:.1f} minutes with {jobs} at a time"
-    return text
+        cost += f", about {sum(known) / jobs / 60:.1f} minutes with {jobs} at a time"
+    print(f"{chapter.title}: {cost}", file=sys.stderr)
+    return sweeps.run(plan, jobs, options.device, chapter.title, cache)
 
 
 def _record(options) -> int:
+    if options.grid and (options.claims or options.seeds or options.first_seed or options.scale != "laptop"):
+        raise BadInput("--grid records all grids at laptop scale: leave out claims, --seeds, --first-seed and --scale")
+    options.all = options.all or options.grid
     _check(options)
-    for chapter, chosen in _wanted(options):
-        if options.grid:
-            plan = {
-                f"{arm} {spec.rate:g}": (spec, range(10000, 10000 + (options.seeds or _grid_seeds(spec))))
-                for arm, specs in chapter.grid.items()
-                for spec in specs
-            }
-            runs = sweeps.run(plan, options.jobs, options.device, f"{chapter.title}, rates")
-            name = f"{chapter.name}-grid"
-        else:
-            options.seeds = options.seeds or claims.RECORD_SEEDS
-            runs = _runs(chapter, chosen, options)
-            name = f"{chapter.name}-{options.scale}"
-        path = store.write_record(name, list(runs.values()), options.device)
-        print(f"recorded {len(runs)} arms in {path}")
+    wanted = _wanted(options)
+    if not os.access(store.RECORDS if store.RECORDS.exists() else store.RECORDS.parent, os.W_OK):
+        raise BadInput(f"the folder of records, {store.RECORDS}, cannot be written: install with pip install -e .")
+    for chapter, chosen in wanted:
+        plan = _grid(chapter) if options.grid else _plan(chapter, chosen, options, claims.RECORD_SEEDS)
+        if options.all and not options.grid:  # the arms that are shown only, too
+            seeds = next(iter(plan.values()))[1]
+            plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
+        runs = _run(chapter, plan, options)
+        name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
+        print(f"recorded {len(runs)} arms in {store.write_record(name, list(runs.values()), options.device)}")
     return 0
 
 
-def _grid_seeds(spec) -> int:
+def _grid(chapter: Chapter) -> sweeps.Plan:
     """Five tuning seeds a rate, three where a run is long."""
-    return 3 if spec.steps > 500 else 5
+    return {
+        f"{arm} at {spec.rate:g}": (spec, range(10000, 10003 if spec.steps > 500 else 10005))
+        for arm, specs in chapter.grid.items()
+        for spec in specs
+    }
 
 
 if __name__ == "__main__":

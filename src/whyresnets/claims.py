@@ -14,6 +14,7 @@ from whyresnets import store
 from whyresnets.training import Runs, Spec
 
 CHANCE = math.log(10)  # nats: the loss of ten equal guesses
+TRAINED = 0.5  # nats: the training loss below which a net counts as trained (chosen by us)
 FEWEST_SEEDS = 5  # under this, no verdict word (chosen by us)
 LIVE_SEEDS = 5
 RECORD_SEEDS = 20
@@ -271,10 +272,14 @@ def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
     """The verdict on ``claim`` from the runs of its arms, which must share their seeds."""
     outcomes = _measure(claim.conditions, runs)
     tests = tuple(_measure(test.conditions, runs) for test in claim.tests)
-    dead = tuple(arm for arm, bound in claim.trains if not np.mean(training_loss(runs[arm])) < bound)
+    dead = tuple(arm for arm, bound in claim.trains if not _trains(runs[arm], bound))
     diverged = sum(int((~runs[arm].finished).sum()) for arm in claim.arms)
     seconds = sum(float(np.sum(runs[arm]["seconds"])) for arm in claim.arms)
     return Verdict(claim, outcomes, tests, dead, diverged, seconds)
+
+
+def _trains(runs: Runs, bound: float) -> bool:
+    return bool(runs.finished.all() and np.mean(training_loss(runs)) < bound)
 
 
 def _measure(conditions: Sequence[Condition], runs: Mapping[str, Runs]) -> tuple[Outcome, ...]:
@@ -348,6 +353,11 @@ class Chapter:
         found = {arm: record.runs(spec, first_seed) for arm, spec in self.arms(scale).items()} if record else {}
         return {arm: runs for arm, runs in found.items() if runs is not None}
 
+    def stale(self, scale: str = "laptop") -> bool:
+        """Whether some arm of the shipped record was made with other code than today's."""
+        record = store.record(f"{self.name}-{scale}")
+        return bool(record and record.stale)
+
     def printed(self, claim: Claim, scale: str = "laptop") -> Verdict | None:
         """The verdict computed from the shipped record, or None where there is no complete one."""
         try:
@@ -362,6 +372,15 @@ def smoke(spec: Spec) -> Spec:
     return spec.but(widths=(4, 4, 4), steps=min(spec.steps, 2), batch=16)
 
 
-def effect_band(verdict: Verdict, runs: Mapping[str, Runs], new: int) -> tuple[float, float]:
-    """Where the mean over ``new`` fresh seeds of a printed verdict's effect should fall (99%)."""
-    return prediction_band(verdict.effect.condition.effect.values(runs), new)
+def unseen(record: Runs, live: Runs | None) -> Runs:
+    """The recorded seeds that ``live`` did not run: a band from its own seeds would be too kind to it."""
+    keep = [i for i, seed in enumerate(record.seeds) if live is None or seed not in live.seeds]
+    if len(keep) < FEWEST_SEEDS:
+        return record
+    return Runs(record.spec, tuple(record.seeds[i] for i in keep), {k: v[keep] for k, v in record.arrays.items()})
+
+
+def effect_band(effect: Effect, recorded: Mapping[str, Runs], live: Mapping[str, Runs]) -> tuple[float, float]:
+    """Where the mean of ``effect`` over the live seeds should fall (99%), from the recorded seeds that are not live."""
+    values = effect.values({arm: unseen(recorded[arm], live[arm]) for arm in effect.arms})
+    return prediction_band(values, len(live[effect.arms[0]].seeds))

@@ -48,27 +48,43 @@ def loss_curves(panels: Panels, runs: Live, recorded: Live) -> Figure:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
         for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
-            for i, (label, arm) in enumerate(arms.items()):
+            ends = {}
+            for (label, arm), colour in zip(arms.items(), COLOURS, strict=False):
                 live = runs.get(arm, recorded.get(arm))
-                _curve(axis, live, recorded.get(arm), label, COLOURS[i], i)
+                _curve(axis, live, recorded.get(arm), colour)
+                finite = f"{live.finished.sum()}/{len(live.seeds)} finite"
+                ends[f"{label}\n{finite}"] = (live["curve"][:, -5:].mean(), colour)
+            steps = live["curve"].shape[1]
             axis.axhline(claims.CHANCE, color=INK, lw=0.8, ls=":")
-            axis.set(title=title, xlabel="step", ylim=(0, 3.2))
+            axis.set(title=title, xlabel="step", xlim=(0, steps * 1.42), ylim=(0, 3.2))
+            axis.set_xticks(np.linspace(0, steps, 6 if steps > 30 else 4))
+            axis.text(steps * 1.42, claims.CHANCE + 0.03, "chance", ha="right", va="bottom", fontsize=9)
+            _label_ends(axis, steps * 1.03, ends)
         axes[0][0].set_ylabel("mini-batch loss, nats")
-        axes[0][0].annotate("chance", (0, claims.CHANCE), xytext=(2, 3), textcoords="offset points", fontsize=9)
     plt.close(figure)  # the notebook shows what the cell returns, once
     return figure
 
 
-def _curve(axis: Axes, live: Runs, record: Runs | None, label: str, colour, i: int) -> None:
+def _curve(axis: Axes, live: Runs, record: Runs | None, colour) -> None:
     steps = np.arange(1, live["curve"].shape[1] + 1)
     if record is not None:
-        low, high = claims.prediction_band(record["curve"])
+        low, high = claims.prediction_band(claims.unseen(record, None if live is record else live)["curve"])
         axis.fill_between(steps, np.maximum(low, 0), high, color=colour, alpha=0.13, lw=0)
     axis.plot(steps, live["curve"].T, color=colour, lw=0.5, alpha=0.45)
-    mean = live["curve"].mean(0)
-    finite = f"{live.finished.sum()}/{len(live.seeds)} finite"
-    axis.plot(steps, mean, color=colour, lw=2, label=f"{label} ({finite})")
-    axis.legend(frameon=False, loc="upper right", fontsize=9, labelcolor="linecolor")
+    axis.plot(steps, live["curve"].mean(0), color=colour, lw=2)
+
+
+def _label_ends(axis: Axes, x: float, ends: Mapping[str, tuple[float, object]], apart: float = 0.4) -> None:
+    """Name each line at its end, in its colour, under the word "chance"; labels keep ``apart`` from each other."""
+    ordered = sorted(ends.items(), key=lambda end: end[1][0])
+    heights = [y for _, (y, _) in ordered]
+    low, high = 0.13, claims.CHANCE - 0.18
+    for i, y in enumerate(heights):  # upwards, so that none is too close to the one below
+        heights[i] = max(y, low + i * apart, heights[i - 1] + apart if i else low)
+    for i in reversed(range(len(heights))):  # and down again, so that none is above the line
+        heights[i] = min(heights[i], high - (len(heights) - 1 - i) * apart)
+    for (text, (_, colour)), y in zip(ordered, heights, strict=True):
+        axis.text(x, y, text, color=colour, fontsize=8.5, va="center", weight="bold")
 
 
 def loss_by_depth(depths: Sequence[int], runs: Live, recorded: Live) -> Figure:
@@ -77,17 +93,17 @@ def loss_by_depth(depths: Sequence[int], runs: Live, recorded: Live) -> Figure:
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
         for rule in ("plain", "residual"):
             arms, colour = [f"{rule}-{depth}" for depth in depths], COLOUR_OF_RULE[rule]
-            _against_depth(left, depths, [recorded[a]["train_loss"] for a in arms], colour)
+            losses = [claims.training_loss(recorded[a]) for a in arms]
+            _against_depth(left, depths, losses, colour)
             for depth, arm in zip(depths, arms, strict=True):
                 if arm in runs:
                     y = claims.training_loss(runs[arm])
                     left.plot([depth * 1.05] * len(y), y, "o", mfc="none", color=colour, ms=5, mew=1)
             errors = [recorded[a]["train_error"] * 100 for a in arms]
             _against_depth(right, depths, errors, colour)
-            tests = [recorded[a]["test_error"].mean() * 100 for a in arms]
+            tests = [recorded[a]["test_error_batch"].mean() * 100 for a in arms]
             right.plot(depths, tests, color=colour, ls="--", marker="s", ms=4, mfc=GROUND)
-            end = recorded[arms[-1]]["train_loss"].mean()
-            _direct(left, depths[-1], end, rule, colour)
+            _direct(left, depths[-1], losses[-1].mean(), rule, colour)
             _direct(right, depths[-1], errors[-1].mean(), rule, colour)
         left.set(title="Training loss (rings: this run)", ylabel="nats", ylim=(0, None))
         right.set(title="Error: training (solid), test (dashed)", ylabel="%", ylim=(0, 100))
@@ -138,7 +154,7 @@ def _strip(axis: Axes, row: int, arm: str, runs: Live, recorded: Live) -> None:
     colour = COLOUR_OF_RULE[rule]
     if arm in recorded:
         values = claims.training_loss(recorded[arm])
-        low, high = claims.prediction_band(values)
+        low, high = claims.prediction_band(claims.training_loss(claims.unseen(recorded[arm], runs.get(arm))))
         axis.barh(row, high - max(low, 0), left=max(low, 0), height=0.55, color=colour, alpha=0.15, lw=0)
         axis.plot(values, [row - 0.12] * len(values), "|", color=colour, ms=7, alpha=0.7)
         axis.plot(values.mean(), row, "D", color=colour, ms=5)
@@ -153,7 +169,7 @@ def signals(columns: Mapping[str, Mapping[str, str]], runs: Live) -> Figure:
     ``columns`` maps title -> label -> arm; rows share their (logarithmic) axes. One thin line a seed.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(2, len(columns), figsize=(2.9 * len(columns), 5.6), sharey="row", sharex="row")
+        figure, axes = plt.subplots(2, len(columns), figsize=(2.3 * len(columns), 5.4), sharey="row", sharex="row")
         for column, (title, arms) in zip(axes.T, columns.items(), strict=True):
             for label, arm in arms.items():
                 colour = COLOUR_OF_RULE[label]

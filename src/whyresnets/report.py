@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyresnets import claims, store
-from whyresnets.claims import Chapter, Outcome, Verdict
+from whyresnets.claims import Chapter, Claim, Outcome, Verdict
 from whyresnets.training import Runs
 
 NOT_RUN = "not run yet"
+STALE = "The record was made with other code than today's."
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,36 @@ class Table:
 
 @dataclass(frozen=True)
 class Row:
-    """One judged claim beside its printed verdict."""
+    """One judged claim beside its printed verdict.
 
-    chapter: Chapter
+    ``printed`` is the verdict computed from the record at this scale, if there is one; ``band`` is
+    where the record expects the effect of so many seeds, in the unit of the effect.
+    """
+
     verdict: Verdict
+    printed: Verdict | None
+    band: tuple[float, float] | None
+    stale: bool
     scale: str = "laptop"
 
     @property
-    def printed(self) -> Verdict | None:
-        """The verdict computed from the record at this scale, if there is one."""
-        return self.chapter.printed(self.verdict.claim, self.scale)
-
-    @property
     def differs(self) -> bool:
-        """Whether there is a printed verdict and this one is another."""
-        return self.printed is not None and self.verdict.word != self.printed.word
+        """Whether both verdicts have a word and the words are not the same."""
+        words = (self.verdict.word, self.printed.word if self.printed else None)
+        return None not in words and words[0] != words[1]
 
     @property
-    def band(self) -> tuple[float, float] | None:
-        """Where the printed record expects the effect of so many seeds, in the unit of the effect."""
-        if self.printed is None:
-            return None
-        return claims.effect_band(self.printed, self.chapter.recorded(self.scale), self.verdict.n)
+    def differences(self) -> list[str]:
+        """Each condition and control that came out otherwise than in the record, with both intervals."""
+        if not self.differs:
+            return []
+        pairs = zip(_every_outcome(self.verdict), _every_outcome(self.printed), strict=True)
+        lines = [
+            f"{yours.condition}: yours {shown(yours)} {yours.status}, printed {shown(printed)} {printed.status}"
+            for yours, printed in pairs
+            if yours.status != printed.status
+        ]
+        return lines + [f"{arm} had to train and did not" for arm in self.verdict.dead]
 
     def as_json(self) -> dict:
         """What ``judge --json`` writes of a claim."""
@@ -75,7 +84,27 @@ class Row:
             "scale": self.scale,
             "seconds": round(verdict.seconds, 1),
             "versions": store.versions(),
+            "diverged": verdict.diverged,
         }
+
+
+def _every_outcome(verdict: Verdict) -> list[Outcome]:
+    return [outcome for outcomes in (verdict.outcomes, *verdict.tests) for outcome in outcomes]
+
+
+def seeds_to_judge(claim: Claim, scale: str) -> int:
+    """How many seeds a claim is judged with: live ones 5, the others as many as their record has."""
+    return claims.LIVE_SEEDS if claim.live or scale == "smoke" else claims.RECORD_SEEDS
+
+
+def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "laptop") -> Row:
+    """``claim`` judged from the seeds that all its arms have, beside the printed verdict."""
+    n = min(len(runs[arm].seeds) for arm in claim.arms)
+    runs = {arm: runs[arm].first(n) for arm in claim.arms}
+    verdict, printed = claims.judge(claim, runs), chapter.printed(claim, scale)
+    effect = verdict.effect.condition.effect
+    band = claims.effect_band(effect, chapter.recorded(scale), runs) if printed else None
+    return Row(verdict, printed, band, chapter.stale(scale) if printed else False, scale)
 
 
 def _numbers(outcome: Outcome) -> dict[str, float | None]:
@@ -87,35 +116,43 @@ def _numbers(outcome: Outcome) -> dict[str, float | None]:
 
 def shown(outcome: Outcome) -> str:
     """An effect with its interval and unit, as text."""
-    i = outcome.interval
-    return f"{i.mean:.3f} [{i.low:.3f}, {i.high:.3f}] {outcome.condition.unit}"
+    mean, low, high = (f"{v:z.3f}" for v in (outcome.interval.mean, outcome.interval.low, outcome.interval.high))
+    return f"{mean} [{low}, {high}] {outcome.condition.unit}"
 
 
 def judged(judgements: Sequence[Row]) -> Table:
-    """The ledger of a run: claim, effect with interval, your verdict, the printed verdict and band, seconds."""
-    lines = []
+    """The ledger of a run: claim, effect with interval, your verdict, the printed one with its interval, seconds."""
+    lines, notes = [], []
     for row in judgements:
-        effect, printed, band = row.verdict.effect, row.printed, row.band
+        verdict, printed = row.verdict, row.printed
+        diverged = f", {verdict.diverged} diverged" if verdict.diverged else ""
         lines.append(
             (
-                row.verdict.claim.id,
-                shown(effect),
-                f"{effect.condition.side} {effect.condition.threshold:g}",
-                (row.verdict.word or "too few seeds") + (" *" if row.differs else ""),
-                printed.word or "too few seeds" if printed else NOT_RUN,
-                f"{band[0]:.3f} to {band[1]:.3f}" if band else "",
-                f"{row.verdict.seconds:.0f}",
+                verdict.claim.id,
+                shown(verdict.effect),
+                f"{verdict.effect.condition.side} {verdict.effect.condition.threshold:g}",
+                f"{_word(verdict)}{diverged}{' *' if row.differs else ''}",
+                _word(printed),
+                shown(printed.effect) if printed else "",
+                f"{row.band[0]:.3f} to {row.band[1]:.3f}" if row.band else "",
+                f"{verdict.seconds:.0f}",
             )
         )
-    head = ("claim", "effect [95% interval]", "predicted", "your verdict", "printed verdict", "99% band", "seconds")
-    differing = any(row.differs for row in judgements)
-    return Table(head, lines, "* differs from the printed verdict" if differing else "")
+        notes += [f"* {verdict.claim.id}: {line}" for line in row.differences]
+    if any(row.stale for row in judgements):
+        notes.append(STALE)
+    yours = ("claim", "your effect [95% interval]", "predicted", "your verdict")
+    theirs = ("printed verdict", "printed effect [95% interval]", "99% band for yours", "seconds")
+    return Table((*yours, *theirs), lines, "\n".join(notes))
 
 
-def rows(chapter: Chapter, runs: Mapping[str, Runs], *ids: str) -> list[Row]:
-    """The claims called ``ids`` (left out: all that are judged live), judged from ``runs``."""
-    chosen = map(chapter.claim, ids) if ids else (claim for claim in chapter.claims if claim.live)
-    return [Row(chapter, claims.judge(claim, runs)) for claim in chosen]
+def _word(verdict: Verdict | None) -> str:
+    return NOT_RUN if verdict is None else verdict.word or "too few seeds"
+
+
+def live_rows(chapter: Chapter, runs: Mapping[str, Runs]) -> list[Row]:
+    """The claims that are judged live, from ``runs``."""
+    return [row(chapter, claim, runs) for claim in chapter.claims if claim.live]
 
 
 def predictions(chapter: Chapter) -> Table:
@@ -142,44 +179,85 @@ def plan(chapter: Chapter) -> Table:
     return Table(("arm", "layers", "steps", "rate", "seeds", "core-seconds in the record"), rows)
 
 
-def printed(chapter: Chapter, *ids: str) -> Table:
-    """Printed verdicts in full: every condition and every control of the claims called ``ids``, from the record."""
-    rows: list[tuple[str, ...]] = []
+@dataclass(frozen=True)
+class VerdictBox:
+    """Printed verdicts in short, with every control folded underneath."""
+
+    short: Table
+    full: Table
+
+    def __repr__(self) -> str:
+        return f"{self.short}\n\n{self.full}"
+
+    def _repr_markdown_(self) -> str:
+        fold = "<details>\n<summary>Every control, measured</summary>\n\n{}\n\n</details>"
+        return f"{self.short._repr_markdown_()}\n\n{fold.format(self.full._repr_markdown_())}"
+
+
+def printed(chapter: Chapter, *ids: str) -> VerdictBox:
+    """Printed verdicts of the claims called ``ids``, from the record: each condition, then each control."""
+    short: list[tuple[str, ...]] = []
+    full: list[tuple[str, ...]] = []
     for claim in map(chapter.claim, ids):
         verdict = chapter.printed(claim)
         if verdict is None:
-            rows.append((claim.id, NOT_RUN, "", "", ""))
+            short.append((claim.id, NOT_RUN, "", "", ""))
             continue
-        rows += [(claim.id, f"**{verdict.word}**", "claim", *_measured(o)) for o in verdict.outcomes]
+        fails = "all fail" if verdict.controls_fail else "not all fail"
+        for i, outcome in enumerate(verdict.outcomes):
+            first = (claim.id, f"**{_word(verdict)}**") if i == 0 else ("", "")
+            short.append((*first, *_measured(outcome), fails if i == 0 else ""))
         for test, outcomes in zip(claim.tests, verdict.tests, strict=True):
-            kind = "turns when" if test is claim.turns_when else "control"
-            rows += [("", "", f"{kind}: {test.says}", *_measured(o)) for o in outcomes]
-    return Table(("claim", "printed verdict", "of what", "predicted", "measured [95% interval]", "so it is"), rows)
+            full += [(claim.id if i == 0 else "", test.says, *_measured(o)) for i, o in enumerate(outcomes)]
+    measured = ("predicted", "measured [95% interval]")
+    return VerdictBox(
+        Table(("claim", "verdict", *measured, "controls"), short),
+        Table(("claim", "control", *measured), full),
+    )
 
 
-def _measured(outcome: Outcome) -> tuple[str, str, str]:
-    return str(outcome.condition), shown(outcome), outcome.status
+def _measured(outcome: Outcome) -> tuple[str, str]:
+    return str(outcome.condition), f"{shown(outcome)}: {outcome.status}"
 
 
-def ledger(chapters: Iterable[Chapter]) -> Table:
+def ledger(chapters: Sequence[Chapter]) -> Table:
     """Every claim of the book with its printed verdict, effect, seeds and record."""
     rows = []
     for chapter in chapters:
         for claim in chapter.claims:
             verdict = chapter.printed(claim)
-            measured = (verdict.word, shown(verdict.effect), str(verdict.n)) if verdict else (NOT_RUN, "", "")
-            rows.append((claim.id, claim.asks, *measured, "live" if claim.live else "recorded"))
-    return Table(("claim", "question", "verdict", "effect [95% interval]", "seeds", "judged"), rows)
+            measured = (shown(verdict.effect), str(verdict.n)) if verdict else ("", "")
+            rows.append((claim.id, claim.asks, _word(verdict), *measured, "live" if claim.live else "recorded"))
+    dropped = [reason for chapter in chapters for reason in chapter.dropped]
+    notes = [f"{len(rows) + len(dropped)} claims tried, {len(dropped)} dropped.", *dropped]
+    notes += [STALE] if any(chapter.stale() for chapter in chapters) else []
+    head = ("claim", "question", "verdict", "effect [95% interval]", "seeds", "judged")
+    return Table(head, rows, " ".join(notes))
+
+
+def both_modes(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
+    """Of each arm: how many seeds train, mean loss with batch and with running statistics, mean errors."""
+    rows = []
+    for arm in arms:
+        one = runs[arm]
+        trained = int((claims.training_loss(one) < claims.TRAINED).sum())
+        share = claims.wilson_interval(trained, len(one.seeds))
+        train, test = (f"{100 * np.mean(one[name]):.0f}%" for name in ("train_error", "test_error_batch"))
+        losses = _mean_losses(one, "train_loss", "eval_loss")
+        fraction = f"{trained} of {share.n} [{share.low:.2f}, {share.high:.2f}]"
+        rows.append((arm, fraction, *losses, train, test))
+    trained = f"seeds below {claims.TRAINED:g} nats [Wilson 95%]"
+    return Table(("arm", trained, "loss, batch", "loss, running", "training error", "test error"), rows)
 
 
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
     """One live seed of each dear arm against the printed band for a new seed (99%), in nats."""
     recorded, rows = chapter.recorded(), []
     for arm in chapter.probes:
-        yours = float(claims.training_loss(runs[arm])[0])
-        low, high = claims.prediction_band(claims.training_loss(recorded[arm]))
-        word = "inside" if low <= yours <= high else "outside"
-        rows.append((arm, f"{yours:.3f}", f"{low:.3f} to {high:.3f}", word))
+        yours = float(runs[arm]["train_loss"][0])
+        low, high = claims.prediction_band(claims.training_loss(claims.unseen(recorded[arm], runs[arm])))
+        word = "inside" if low <= yours <= high else "diverged" if not runs[arm].finished[0] else "outside"
+        rows.append((arm, f"{yours:.3f}", f"{max(low, 0):.3f} to {high:.3f}", word))
     return Table(("arm, one seed", "your training loss, nats", "99% band of the record", "yours is"), rows)
 
 
@@ -241,4 +319,4 @@ def built(runs: Runs) -> Table:
 
 
 def _mean_losses(runs: Runs, *names: str) -> list[str]:
-    return [f"{float(np.mean(runs[name])):.4f}" for name in names]
+    return [f"{float(np.mean(runs[name])):.3f}" for name in names]

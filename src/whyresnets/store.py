@@ -48,17 +48,22 @@ def source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """Where finished runs are kept: ``WHYRESNETS_CACHE``, else the platform's cache folder for this user."""
-    if named := os.environ.get("WHYRESNETS_CACHE"):
-        return Path(named)
-    import platformdirs
+def cache_folder(device: str = "cpu") -> Path:
+    """Where runs of today's code, this torch and this kind of device are kept.
 
-    return Path(platformdirs.user_cache_dir("whyresnets")) / "runs"
+    Under ``WHYRESNETS_CACHE``, else under the platform's cache folder for this user.
+    """
+    import torch
+
+    if not (named := os.environ.get("WHYRESNETS_CACHE")):
+        import platformdirs
+
+        named = Path(platformdirs.user_cache_dir("whyresnets")) / "runs"
+    return Path(named) / f"{source_hash()}-torch-{torch.__version__}-{device}"
 
 
 def _path(folder: Path, spec: Spec, seed: int) -> Path:
-    return folder / source_hash() / spec.question / f"{seed}.npz"
+    return folder / spec.question / f"{seed}.npz"
 
 
 def save(folder: Path, spec: Spec, seed: int, readings: Readings) -> None:
@@ -114,28 +119,58 @@ class Record:
         return [key for key, about in self.about.items() if about["source"] != source_hash()]
 
 
+class RecordDamaged(Exception):
+    """A shipped record cannot be read, or may not be replaced; the message says what to do."""
+
+
 def record(name: str) -> Record | None:
-    """The record called ``name``, such as "degradation-laptop", or None if there is none yet."""
+    """The record called ``name``, such as "degradation-laptop", or None if there is none yet.
+
+    Raises
+    ------
+    RecordDamaged
+        If its files cannot be read.
+    """
     path = RECORDS / f"{name}.json"
-    if not path.exists():
-        return None
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
-        return Record(json.loads(path.read_text(encoding="utf-8")), {key: file[key] for key in file.files})
+    return _read_record(path, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@functools.lru_cache(maxsize=8)
+def _read_record(path: Path, _modified: int) -> Record:
+    try:
+        with open(path.with_suffix(".npz"), "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return Record(json.loads(path.read_text(encoding="utf-8")), {key: file[key] for key in file.files})
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise RecordDamaged(f"the record {path} is damaged: restore it from the repository") from error
 
 
 def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
-    """Add finished runs to the record called ``name``, with their provenance; what was there for a Spec is replaced."""
+    """Add finished runs to the record called ``name``, with their provenance; what was there for a Spec is replaced.
+
+    Raises
+    ------
+    RecordDamaged
+        If that would replace a Spec's seeds by fewer.
+    """
     old = record(name) or Record({}, {})
     about, arrays = dict(old.about), dict(old.arrays)
     for runs in sweep:
         key = f"{runs.spec.question}-{runs.seeds[0]}"
-        about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), **provenance(device)}
+        before = len(about[key]["seeds"]) if key in about else 0
+        if len(runs.seeds) < before:
+            raise RecordDamaged(f"{name} holds {before} seeds of an arm: record at least as many (--seeds {before})")
+        seconds = round(float(np.sum(runs["seconds"])), 1) if "seconds" in runs.arrays else None
+        about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
         arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{key}/")}
         arrays |= {f"{key}/{reading}": a for reading, a in runs.arrays.items()}
     RECORDS.mkdir(exist_ok=True)
     path = RECORDS / f"{name}.json"
-    np.savez_compressed(path.with_suffix(".npz"), **arrays)
-    path.write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    parts = path.with_suffix(".npz.part"), path.with_suffix(".json.part")
+    with open(parts[0], "wb") as file:
+        np.savez_compressed(file, **arrays)
+    parts[1].write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    parts[0].replace(path.with_suffix(".npz"))
+    parts[1].replace(path)
     return path
 
 

@@ -29,7 +29,7 @@ def run(
     numbers do not depend on ``jobs``. Progress and time left go to standard error.
     ``cache=False`` neither reads nor keeps anything.
     """
-    with nullcontext(store.cache_folder()) if cache else tempfile.TemporaryDirectory() as folder:
+    with nullcontext(store.cache_folder(device)) if cache else tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         missing = _missing(folder, plan.values())
         if missing:
@@ -40,9 +40,10 @@ def run(
         }
 
 
-def missing(plan: Plan) -> list[tuple[Spec, int]]:
-    """The runs of ``plan`` that the cache does not hold yet."""
-    return _missing(store.cache_folder(), plan.values())
+def missing(plan: Plan, device: str = "cpu", cache: bool = True) -> list[tuple[Spec, int]]:
+    """The runs of ``plan`` that the cache does not hold yet; all of them without a cache."""
+    with nullcontext(store.cache_folder(device)) if cache else tempfile.TemporaryDirectory() as folder:
+        return _missing(Path(folder), plan.values())
 
 
 def _missing(folder: Path, wanted: Iterable[tuple[Spec, Sequence[int]]]) -> list[tuple[Spec, int]]:

@@ -17,15 +17,15 @@ from whyresnets.training import Runs, train
 PACKAGE = Path(whyresnets.__file__).parent
 
 
-def judged(package_parent: Path, cache: Path, *arguments: str) -> list[dict]:
-    """Verdicts of a real `judge`, in a process of its own that imports the package from ``package_parent``."""
+def judged(package_parent: Path, cache: Path, *arguments: str) -> tuple[int, list[dict]]:
+    """Exit status and verdicts of a real `judge`, in a process that imports the package from ``package_parent``."""
     verdicts = cache / "verdicts.json"
     cache.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(package_parent), "WHYRESNETS_CACHE": str(cache / "runs")}
     command = [sys.executable, "-m", "whyresnets", "judge", *arguments, "--json", str(verdicts)]
     done = subprocess.run(command, env=environment, cwd=cache, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
-    return json.loads(verdicts.read_text())
+    return done.returncode, json.loads(verdicts.read_text())
 
 
 def test_without_the_skip_the_verdict_on_the_skip_turns(tmp_path):
@@ -36,7 +36,8 @@ def test_without_the_skip_the_verdict_on_the_skip_turns(tmp_path):
     text = models.read_text()
     assert text.count(line) == 1
     models.write_text(text.replace(line, "            return branch\n"))
-    (verdict,) = judged(tmp_path, tmp_path / "patched", "HE1-2")
+    status, (verdict,) = judged(tmp_path, tmp_path / "patched", "HE1-2")
+    assert status == 1
     assert verdict["printed_verdict"] == "supported"
     assert verdict["verdict"] == "refuted"
     assert verdict["high"] < verdict["threshold"]
@@ -99,6 +100,23 @@ def test_the_live_plan_has_enough_seeds():
     live = CHAPTER.live()
     assert all(len(live[arm][1]) >= 5 for claim in CHAPTER.claims if claim.live for arm in claim.arms)
     assert all(len(live[arm][1]) == 1 for arm in CHAPTER.probes)
+
+
+def test_the_live_plan_keeps_its_budget():
+    """At most 240 core-seconds, by the seconds that the record took."""
+    recorded = CHAPTER.recorded()
+    cost = sum(np.mean(recorded[arm]["seconds"]) * len(seeds) for arm, (_, seeds) in CHAPTER.live().items())
+    assert cost <= 240
+
+
+def test_bands_hold_seeds_that_nobody_had_looked_at():
+    """Losses near their floor are skewed, so the 99% are checked on real runs, not on Gaussians only."""
+    recorded, unseen = CHAPTER.recorded(), CHAPTER.recorded(first_seed=1000)
+    inside = []
+    for arm, runs in unseen.items():
+        low, high = claims.prediction_band(claims.training_loss(recorded[arm]))
+        inside += [low <= loss <= high for loss in claims.training_loss(runs)]
+    assert np.mean(inside) > 0.96
 
 
 def test_self_check_1_knows_right_from_wrong():
