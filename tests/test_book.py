@@ -70,7 +70,14 @@ def test_a_live_cell_fails_when_its_arms_are_dead(cell, monkeypatch):
     gone = {arm: dead(runs) for arm, runs in recorded.items()}
     monkeypatch.setattr(sweeps, "run", lambda *_, **__: gone)
     names = {"figures": figures, "report": report, "sweeps": sweeps, "degradation": degradation}
-    names |= {"CHAPTER": degradation.CHAPTER, "runs": gone, "recorded": recorded, "display": lambda *_: None}
+    names |= {
+        "rules": ("plain", "residual"),
+        "depths": (8, 20, 56, 110),
+        "CHAPTER": degradation.CHAPTER,
+        "runs": gone,
+        "recorded": recorded,
+        "display": lambda *_: None,
+    }
     with pytest.raises(AssertionError), np.errstate(all="ignore"):
         exec("".join(cell["source"]), names)
 

@@ -24,15 +24,18 @@ BN_MOMENTUM = 0.1  # PyTorch's default, for the running statistics
 
 
 def join(rule: str, shortcut: Tensor, branch: Tensor) -> Tensor:
-    """What enters a unit's last ReLU; shapes (B, channels, height, width), all alike."""
+    """What enters a unit's last ReLU; shapes (B, channels, height, width).
+
+    "half": He et al. 2016 ("Identity Mappings"), Table 1, constant scaling of the shortcut.
+    """
     match rule:
         case "plain":
             return branch
         case "residual":
             return shortcut + branch
-        case "half":  # control: the shortcut of He et al. 2016, Table 1, scaled by one half
+        case "half":  # control: too little of it
             return 0.5 * shortcut + branch
-        case "stranger":  # control: the shortcut of another sample of the batch
+        case "stranger":  # control: another sample's, the next in the batch
             return shortcut.roll(1, dims=0) + branch
     raise ValueError(f"unknown rule {rule!r}: choose one of {', '.join(RULES)}")
 
@@ -215,7 +218,8 @@ def identity_extension(
     for name, _, width, _ in deep.units:
         if name in old:
             continue
-        state = ends[name.split(".")[0]]  # the last state of the stage, which every appended unit hands on
+        # The last state of the stage, which every appended unit hands on.
+        state = ends[name.split(".")[0]]
         var, mean = torch.var_mean(state, dim=(0, 2, 3), correction=0)
         for half in (f"{name}.a", f"{name}.b"):
             params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, 3, 3))
