@@ -147,6 +147,14 @@ def test_prediction_bands_hold_a_new_mean_as_often_as_they_say(new):
     assert hits / COVERAGE_TRIALS == pytest.approx(0.99, abs=0.008)
 
 
+def test_loss_bands_hold_a_new_skewed_loss_as_often_as_they_say():
+    rng, hits = np.random.default_rng(3), 0
+    for _ in range(COVERAGE_TRIALS):
+        low, high = claims.loss_band(rng.lognormal(-3, 0.8, 20))
+        hits += low <= rng.lognormal(-3, 0.8) <= high
+    assert hits / COVERAGE_TRIALS == pytest.approx(0.99, abs=0.008)
+
+
 def test_wilson_intervals_cover_a_fraction():
     """Averaged over fractions, as Wilson's interval covers: at a single one it oscillates with n."""
     rng, hits = np.random.default_rng(0), []

@@ -58,7 +58,7 @@ def public_names():
                 yield pytest.param(thing, id=f"{module.name}.{name}")
 
 
-@pytest.mark.parametrize("thing", public_names())
+@pytest.mark.parametrize("thing", list(public_names()))
 def test_every_public_name_has_a_docstring_of_its_own(thing):
     assert thing.__doc__ and not thing.__doc__.startswith(f"{thing.__name__}("), "write a docstring"
     if inspect.isclass(thing):

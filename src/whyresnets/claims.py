@@ -82,6 +82,15 @@ def prediction_band(values: np.ndarray, new: int = 1, confidence: float = BAND, 
     return np.mean(values, axis=axis) - half, np.mean(values, axis=axis) + half
 
 
+def loss_band(losses: np.ndarray) -> tuple:
+    """99% prediction interval for one new seed's loss, from recorded losses, seeds first; in nats.
+
+    Computed on the logarithm: losses are positive and skewed towards large ones, the more so near 0.
+    """
+    low, high = prediction_band(np.log(losses))
+    return np.exp(low), np.exp(high)
+
+
 def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's interval for a fraction of seeds, dimensionless (Wilson 1927)."""
     from scipy.stats import binomtest

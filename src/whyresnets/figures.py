@@ -68,8 +68,8 @@ def loss_curves(panels: Panels, runs: Live, recorded: Live) -> Figure:
 def _curve(axis: Axes, live: Runs, record: Runs | None, colour) -> None:
     steps = np.arange(1, live["curve"].shape[1] + 1)
     if record is not None:
-        low, high = claims.prediction_band(claims.unseen(record, None if live is record else live)["curve"])
-        axis.fill_between(steps, np.maximum(low, 0), high, color=colour, alpha=0.13, lw=0)
+        low, high = claims.loss_band(claims.unseen(record, None if live is record else live)["curve"])
+        axis.fill_between(steps, low, high, color=colour, alpha=0.13, lw=0)
     axis.plot(steps, live["curve"].T, color=colour, lw=0.5, alpha=0.45)
     axis.plot(steps, live["curve"].mean(0), color=colour, lw=2)
 
@@ -88,7 +88,7 @@ def _label_ends(axis: Axes, x: float, ends: Mapping[str, tuple[float, object]], 
 
 
 def loss_by_depth(depths: Sequence[int], runs: Live, recorded: Live) -> Figure:
-    """Training loss, and training beside test error, against depth, plain and residual; 99% bands for a new seed."""
+    """Training loss with its 99% band for a new seed, and training beside test error, against depth."""
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
         for rule in ("plain", "residual"):
@@ -96,6 +96,8 @@ def loss_by_depth(depths: Sequence[int], runs: Live, recorded: Live) -> Figure:
             losses = [claims.training_loss(recorded[a]) for a in arms]
             _against_depth(left, depths, losses, colour)
             for depth, arm in zip(depths, arms, strict=True):
+                low, high = claims.loss_band(claims.training_loss(claims.unseen(recorded[arm], runs.get(arm))))
+                left.plot([depth, depth], [low, high], color=colour, lw=13, alpha=0.15, solid_capstyle="butt")
                 if arm in runs:
                     y = claims.training_loss(runs[arm])
                     left.plot([depth * 1.05] * len(y), y, "o", mfc="none", color=colour, ms=5, mew=1)
@@ -117,15 +119,13 @@ def loss_by_depth(depths: Sequence[int], runs: Live, recorded: Live) -> Figure:
 
 
 def _against_depth(axis: Axes, depths: Sequence[int], values: list[np.ndarray], colour) -> None:
-    bands = np.array([claims.prediction_band(v) for v in values])
-    axis.fill_between(depths, np.maximum(bands[:, 0], 0), bands[:, 1], color=colour, alpha=0.13, lw=0)
     for depth, seeds in zip(depths, values, strict=True):
         axis.plot([depth / 1.05] * len(seeds), seeds, ".", color=colour, ms=3, alpha=0.6)
     axis.plot(depths, [v.mean() for v in values], color=colour, lw=2, marker="o", ms=4)
 
 
 def _direct(axis: Axes, x: float, y: float, text: str, colour) -> None:
-    axis.annotate(text, (x, y), xytext=(9, -3), textcoords="offset points", color=colour, weight="bold", fontsize=10)
+    axis.annotate(text, (x, y), xytext=(9, 5), textcoords="offset points", color=colour, weight="bold", fontsize=10)
 
 
 def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: Live) -> Figure:
@@ -154,8 +154,8 @@ def _strip(axis: Axes, row: int, arm: str, runs: Live, recorded: Live) -> None:
     colour = COLOUR_OF_RULE[rule]
     if arm in recorded:
         values = claims.training_loss(recorded[arm])
-        low, high = claims.prediction_band(claims.training_loss(claims.unseen(recorded[arm], runs.get(arm))))
-        axis.barh(row, high - max(low, 0), left=max(low, 0), height=0.55, color=colour, alpha=0.15, lw=0)
+        low, high = claims.loss_band(claims.training_loss(claims.unseen(recorded[arm], runs.get(arm))))
+        axis.barh(row, high - low, left=low, height=0.55, color=colour, alpha=0.15, lw=0)
         axis.plot(values, [row - 0.12] * len(values), "|", color=colour, ms=7, alpha=0.7)
         axis.plot(values.mean(), row, "D", color=colour, ms=5)
     if arm in runs:

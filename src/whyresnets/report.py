@@ -255,9 +255,9 @@ def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
     recorded, rows = chapter.recorded(), []
     for arm in chapter.probes:
         yours = float(runs[arm]["train_loss"][0])
-        low, high = claims.prediction_band(claims.training_loss(claims.unseen(recorded[arm], runs[arm])))
+        low, high = claims.loss_band(claims.training_loss(claims.unseen(recorded[arm], runs[arm])))
         word = "inside" if low <= yours <= high else "diverged" if not runs[arm].finished[0] else "outside"
-        rows.append((arm, f"{yours:.3f}", f"{max(low, 0):.3f} to {high:.3f}", word))
+        rows.append((arm, f"{yours:.2g}", f"{low:.2g} to {high:.2g}", word))
     return Table(("arm, one seed", "your training loss, nats", "99% band of the record", "yours is"), rows)
 
 
