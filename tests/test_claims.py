@@ -27,7 +27,6 @@ def rise(deep, shallow):
 
 CLAIM = Claim(
     id="X",
-    asks="?",
     source="none",
     says="deep is worse",
     conditions=(rise("deep", "shallow"),),
@@ -66,13 +65,13 @@ def test_the_words_for_below_mirror_those_for_above():
 
 def test_one_short_condition_refutes_even_if_the_others_are_past():
     both = (rise("deep", "shallow"), Condition(Effect("deep", ("deep",)), "<", 0.5))
-    claim = Claim("X", "?", "", "", both, CLAIM.controls)
+    claim = Claim("X", "", "", both, CLAIM.controls)
     assert judge(claim, runs()).word == "refuted"
 
 
 def test_every_control_must_fail():
     controls = (*CLAIM.controls, Test("other", (rise("deep", "shallow"),)))
-    claim = Claim("X", "?", "", "", CLAIM.conditions, controls)
+    claim = Claim("X", "", "", CLAIM.conditions, controls)
     verdict = judge(claim, runs())
     assert verdict.word == "undecided" and not verdict.controls_fail
     assert verdict.decisive_control.condition.effect.plus == ("deep",)  # the one that did not fail
@@ -80,9 +79,9 @@ def test_every_control_must_fail():
 
 def test_contested_needs_a_measured_turn():
     turns = Test("elsewhere", (rise("built", "shallow"),))
-    claim = Claim("X", "?", "", "", CLAIM.conditions, CLAIM.controls, turns_when=turns)
+    claim = Claim("X", "", "", CLAIM.conditions, CLAIM.controls, turns_when=turns)
     assert judge(claim, runs()).word == "contested"
-    still = Claim("X", "?", "", "", CLAIM.conditions, CLAIM.controls, turns_when=Test("", CLAIM.conditions))
+    still = Claim("X", "", "", CLAIM.conditions, CLAIM.controls, turns_when=Test("", CLAIM.conditions))
     assert judge(still, runs()).word == "supported"
 
 
@@ -115,7 +114,7 @@ def test_no_claim_of_the_book_is_supported_by_dead_arms(claim):
 
 def test_a_quantity_that_is_nan_is_void():
     effect = Effect("ratio", ("deep",), (), lambda r: r["train_loss"] * np.nan)
-    claim = Claim("X", "?", "", "", (Condition(effect, "<", 1.0),), CLAIM.controls)
+    claim = Claim("X", "", "", (Condition(effect, "<", 1.0),), CLAIM.controls)
     assert judge(claim, runs()).word == "void"
 
 
@@ -187,7 +186,7 @@ def test_every_claim_of_every_chapter_is_well_formed():
     for chapter, claim in every:
         assert claim.controls, f"{claim.id} has no control that must fail"
         assert set(claim.arms) <= set(chapter.laptop), claim.id
-        assert claim.not_shown and claim.says and claim.asks
+        assert claim.not_shown and claim.says
         own = {arm for c in claim.conditions for arm in c.effect.arms}
         for control in claim.controls:
             changed = {(c.effect.reading, c.effect.arms) for c in control.conditions}

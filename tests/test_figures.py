@@ -59,7 +59,9 @@ def test_depth_and_final_losses_mark_this_run_with_rings(live, recorded):
 
 
 def test_signals_show_every_seed(live):
-    figure = figures.signals({"BN, zeros": {"plain": "plain BN zeros"}, "x": {"plain": next(iter(SIGNALS))}}, live)
+    figure = figures.signals(
+        {"BN, zero padding": {"plain": "plain, BN, zero padding"}, "x": {"plain": next(iter(SIGNALS))}}, live
+    )
     assert len(figure.axes[0].lines) == 6 and figure.axes[0].get_yscale() == "log"
 
 

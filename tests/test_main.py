@@ -89,7 +89,7 @@ def test_unknown_commands_and_choices_end_with_status_2(arguments, capsys):
 def test_a_record_is_never_replaced_by_fewer_seeds(cache, capsys):
     """Three smoke runs, handed to the laptop record's writer as `record HE1-3 --seeds 3` would."""
     before = report.ledger(CHAPTERS)
-    recorded = CHAPTERS[0].recorded()["plain BN zeros"].first(3)
+    recorded = CHAPTERS[0].recorded()["plain, BN, zero padding"].first(3)
     with pytest.raises(store.RecordDamaged, match="at least as many"):
         store.write_record("degradation-laptop", [recorded])
     assert report.ledger(CHAPTERS) == before

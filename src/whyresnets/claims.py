@@ -171,7 +171,6 @@ class Claim:
     Attributes
     ----------
     id : as in the ledger
-    asks : the question of a reader that it answers
     source : bibliography key and section
     says : the claim in its authors' sense
     conditions : what it predicts; all must be past for it to be supported, one short refutes it
@@ -183,7 +182,6 @@ class Claim:
     """
 
     id: str
-    asks: str
     source: str
     says: str
     conditions: tuple[Condition, ...]

@@ -43,7 +43,8 @@ Panels = Mapping[str, Mapping[str, str]]  # title -> label -> arm
 def loss_curves(panels: Panels, runs: Live, recorded: Live) -> Figure:
     """Mini-batch loss against step, one panel a title, same axes; the band is the record's, for a new seed.
 
-    ``panels`` maps title -> label -> arm. An arm absent from ``runs`` shows its recorded seeds instead.
+    ``panels`` maps title -> label -> arm. An arm absent from ``runs`` shows its recorded seeds
+    instead, without a band. Losses above the axis (at the start) are cut off.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
@@ -51,7 +52,7 @@ def loss_curves(panels: Panels, runs: Live, recorded: Live) -> Figure:
             ends = {}
             for (label, arm), colour in zip(arms.items(), COLOURS, strict=False):
                 live = runs.get(arm, recorded.get(arm))
-                _curve(axis, live, recorded.get(arm), colour)
+                _curve(axis, live, recorded.get(arm) if arm in runs else None, colour)
                 finite = f"{live.finished.sum()}/{len(live.seeds)} finite"
                 ends[f"{label}\n{finite}"] = (live["curve"][:, -5:].mean(), colour)
             steps = live["curve"].shape[1]
@@ -68,9 +69,9 @@ def loss_curves(panels: Panels, runs: Live, recorded: Live) -> Figure:
 def _curve(axis: Axes, live: Runs, record: Runs | None, colour) -> None:
     steps = np.arange(1, live["curve"].shape[1] + 1)
     if record is not None:
-        low, high = claims.loss_band(claims.unseen(record, None if live is record else live)["curve"])
+        low, high = claims.loss_band(claims.unseen(record, live)["curve"])
         axis.fill_between(steps, low, high, color=colour, alpha=0.13, lw=0)
-    axis.plot(steps, live["curve"].T, color=colour, lw=0.5, alpha=0.45)
+    axis.plot(steps, live["curve"].T, color=colour, lw=0.5, alpha=0.45 if record is not None else 0.2)
     axis.plot(steps, live["curve"].mean(0), color=colour, lw=2)
 
 
@@ -174,19 +175,20 @@ def signals(columns: Mapping[str, Mapping[str, str]], runs: Live) -> Figure:
             for label, arm in arms.items():
                 colour = COLOUR_OF_RULE[label]
                 forward, norms = runs[arm]["response_std"], runs[arm]["state_gradient_norm"]
-                _profile(column[0], forward, label, colour, first=1)
-                _profile(column[1], norms / norms[:, -1:], label, colour, first=0)
+                width = 4 if label == "plain" else 1.8  # so that one line shows behind the other
+                _profile(column[0], forward, label, colour, width, first=1)
+                _profile(column[1], norms / norms[:, -1:], label, colour, width, first=0)
             column[0].set(title=title, yscale="log", xlabel="layer")
             column[1].set(yscale="log", xlabel="unit")
             column[1].axhline(1, color=INK, lw=0.8, ls=":")
-        axes[0, 0].set_ylabel("forward: response std")
+        axes[0, 0].set_ylabel("forward: output std")
         axes[1, 0].set_ylabel("backward: gradient norm,\nrelative to the last unit")
         axes[0, 0].legend(frameon=False, fontsize=9, labelcolor="linecolor", loc="best")
     plt.close(figure)
     return figure
 
 
-def _profile(axis: Axes, values: np.ndarray, label: str, colour, first: int) -> None:
+def _profile(axis: Axes, values: np.ndarray, label: str, colour, width: float, first: int) -> None:
     where = np.arange(first, values.shape[1] + first)
     axis.plot(where, values.T, color=colour, lw=0.5, alpha=0.5)
-    axis.plot(where, np.exp(np.log(values).mean(0)), color=colour, lw=2, label=f"{label} ({len(values)} seeds)")
+    axis.plot(where, np.exp(np.log(values).mean(0)), color=colour, lw=width, label=f"{label} ({len(values)} seeds)")

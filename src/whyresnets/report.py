@@ -160,13 +160,13 @@ def predictions(chapter: Chapter) -> Table:
     lines = [
         (
             claim.id,
-            claim.asks,
+            claim.says,
             "; and ".join(str(c) for c in claim.conditions),
             "; ".join(test.says for test in claim.controls),
         )
         for claim in chapter.claims
     ]
-    return Table(("claim", "question", "predicted here", "controls, which must fail"), lines)
+    return Table(("claim", "what it says", "predicted here", "controls: the effect must be absent"), lines)
 
 
 def plan(chapter: Chapter) -> Table:
@@ -203,7 +203,7 @@ def printed(chapter: Chapter, *ids: str) -> VerdictBox:
         if verdict is None:
             short.append((claim.id, NOT_RUN, "", "", ""))
             continue
-        fails = "all fail" if verdict.controls_fail else "not all fail"
+        fails = "absent in all" if verdict.controls_fail else "not absent in all"
         for i, outcome in enumerate(verdict.outcomes):
             first = (claim.id, f"**{_word(verdict)}**") if i == 0 else ("", "")
             short.append((*first, *_measured(outcome), fails if i == 0 else ""))
@@ -211,7 +211,7 @@ def printed(chapter: Chapter, *ids: str) -> VerdictBox:
             full += [(claim.id if i == 0 else "", test.says, *_measured(o)) for i, o in enumerate(outcomes)]
     measured = ("predicted", "measured [95% interval]")
     return VerdictBox(
-        Table(("claim", "verdict", *measured, "controls"), short),
+        Table(("claim", "verdict", *measured, "effect in controls"), short),
         Table(("claim", "control", *measured), full),
     )
 
@@ -226,12 +226,14 @@ def ledger(chapters: Sequence[Chapter]) -> Table:
     for chapter in chapters:
         for claim in chapter.claims:
             verdict = chapter.printed(claim)
+            c = claim.conditions[0]
             measured = (shown(verdict.effect), str(verdict.n)) if verdict else ("", "")
-            rows.append((claim.id, claim.asks, _word(verdict), *measured, "live" if claim.live else "recorded"))
+            judged = (f"{c.side} {c.threshold:g}", "live" if claim.live else "recorded")
+            rows.append((claim.id, claim.says, _word(verdict), *measured, *judged))
     dropped = [reason for chapter in chapters for reason in chapter.dropped]
     notes = [f"{len(rows) + len(dropped)} claims tried, {len(dropped)} dropped.", *dropped]
     notes += [STALE] if any(chapter.stale() for chapter in chapters) else []
-    head = ("claim", "question", "verdict", "effect [95% interval]", "seeds", "judged")
+    head = ("claim", "what it says", "verdict", "effect [95% interval]", "seeds", "predicted", "judged")
     return Table(head, rows, " ".join(notes))
 
 
