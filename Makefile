@@ -5,7 +5,7 @@ READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build -W -n --keep-going --quiet
 CHAPTERS := degradation ledger
 
-.PHONY: book test html clean
+.PHONY: book test html outputs clean
 
 $(READY): requirements.txt pyproject.toml
 	@echo "Setting up .venv (some minutes, about 5 GB: torch brings its CUDA libraries) ..."
@@ -35,6 +35,10 @@ test: $(READY)
 	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && export WHYRESNETS_CACHE="$$cache" && \
 	$(BIN)/whyresnets judge --live && \
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=2000 $(CHAPTERS:%=book/%.ipynb)
+
+# For authors: run the committed chapters again and keep their outputs.
+outputs: $(READY)
+	@cd book && ../$(BIN)/jupyter execute --inplace $(CHAPTERS:=.ipynb)
 
 clean:
 	rm -rf _build

@@ -27,6 +27,12 @@ def test_the_first_seeds_of_the_record_agree_with_it():
         assert row.verdict.claim.id in str(report.judged(rows))
 
 
+def test_claims_that_a_run_did_not_judge_are_listed_as_such():
+    claim = CHAPTER.claim("HE1-6b")
+    table = report.judged(report.live_rows(CHAPTER, five()), {claim: CHAPTER.printed(claim)})
+    assert table.rows[-1][0] == "HE1-6b" and table.rows[-1][3] == "not re-run" and table.rows[-1][4] == "supported"
+
+
 def test_a_verdict_that_differs_is_marked_and_explained_with_both_intervals():
     row = report.row(CHAPTER, CHAPTER.claim("HE1-2"), five(residual_56="plain-56"))
     text = str(report.judged([row]))

@@ -112,12 +112,14 @@ def _judge(options) -> int:
     wanted = _wanted(options, live=options.live)
     if options.json:
         _writable(Path(options.json))
-    rows = []
+    rows, not_run = [], {}
     for chapter, chosen in wanted:
         plan = chapter.live() if options.live else _plan(chapter, chosen, options)
         runs = _run(chapter, plan, options, cache=not options.no_cache)
         rows += [report.row(chapter, claim, runs, options.scale) for claim in chosen]
-    print(report.judged(rows))
+        if options.live:
+            not_run |= {claim: chapter.printed(claim) for claim in chapter.claims if not claim.live}
+    print(report.judged(rows, not_run))
     if options.json:
         text = json.dumps([row.as_json() for row in rows], indent=1)
         Path(options.json).write_text(text + "\n", encoding="utf-8")

@@ -120,8 +120,11 @@ def shown(outcome: Outcome) -> str:
     return f"{mean} [{low}, {high}] {outcome.condition.unit}"
 
 
-def judged(judgements: Sequence[Row]) -> Table:
-    """The ledger of a run: claim, effect with interval, your verdict, the printed one with its interval, seconds."""
+def judged(judgements: Sequence[Row], not_run: Mapping[Claim, Verdict | None] | None = None) -> Table:
+    """The ledger of a run: claim, effect with interval, your verdict, the printed one with its interval, seconds.
+
+    ``not_run`` adds claims that this run did not judge, with their printed verdicts.
+    """
     lines, notes = [], []
     for row in judgements:
         verdict, printed = row.verdict, row.printed
@@ -139,6 +142,10 @@ def judged(judgements: Sequence[Row]) -> Table:
             )
         )
         notes += [f"* {verdict.claim.id}: {line}" for line in row.differences]
+    for claim, printed in (not_run or {}).items():
+        c = claim.conditions[0]
+        known = shown(printed.effect) if printed else ""
+        lines.append((claim.id, "", f"{c.side} {c.threshold:g}", "not re-run", _word(printed), known, "", ""))
     if any(row.stale for row in judgements):
         notes.append(STALE)
     yours = ("claim", "your effect [95% interval]", "predicted", "your verdict")
