@@ -8,7 +8,7 @@ CHAPTERS := degradation ledger
 .PHONY: book test html outputs clean
 
 $(READY): requirements.txt pyproject.toml
-	@echo "Setting up .venv (some minutes, about 5 GB: torch brings its CUDA libraries) ..."
+	@echo "Setting up .venv (some minutes, about 6 GB: torch brings its CUDA libraries) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

@@ -96,7 +96,7 @@ def test_a_probe_is_judged_against_the_band_for_a_new_seed():
     others = claims.unseen(CHAPTER.recorded()["plain-110"], runs["plain-110"])
     assert others.seeds == tuple(range(1, 20))
     high = claims.loss_band(claims.training_loss(others))[1]
-    assert f"to {high:.2g}" in str(report.probes(CHAPTER, runs))
+    assert f"to {high:.3g}" in str(report.probes(CHAPTER, runs))
     far = Runs(others.spec, (0,), {"train_loss": np.array([9.0]), "curve": np.array([[9.0]])})
     assert "outside" in str(report.probes(CHAPTER, runs | {"plain-110": far}))
     gone = Runs(others.spec, (0,), {"train_loss": np.array([np.nan]), "curve": np.array([[np.nan]])})

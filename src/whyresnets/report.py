@@ -245,18 +245,18 @@ def ledger(chapters: Sequence[Chapter]) -> Table:
 
 
 def both_modes(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
-    """Of each arm: how many seeds train, mean loss with batch and with running statistics, mean errors."""
+    """Of each arm: how many seeds train, mean loss with batch statistics, median with running ones, mean errors."""
     rows = []
     for arm in arms:
         one = runs[arm]
         trained = int((claims.training_loss(one) < claims.TRAINED).sum())
         share = claims.wilson_interval(trained, len(one.seeds))
         train, test = (f"{100 * np.mean(one[name]):.0f}%" for name in ("train_error", "test_error_batch"))
-        losses = _mean_losses(one, "train_loss", "eval_loss")
+        losses = (*_mean_losses(one, "train_loss"), f"{float(np.median(one['eval_loss'])):.3f}")
         fraction = f"{trained} of {share.n} [{share.low:.2f}, {share.high:.2f}]"
         rows.append((arm, fraction, *losses, train, test))
     trained = f"seeds below {claims.TRAINED:g} nats [Wilson 95%]"
-    return Table(("arm", trained, "loss, batch", "loss, running", "training error", "test error"), rows)
+    return Table(("arm", trained, "mean loss, batch", "median loss, running", "training error", "test error"), rows)
 
 
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
@@ -266,7 +266,7 @@ def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
         yours = float(runs[arm]["train_loss"][0])
         low, high = claims.loss_band(claims.training_loss(claims.unseen(recorded[arm], runs[arm])))
         word = "inside" if low <= yours <= high else "diverged" if not runs[arm].finished[0] else "outside"
-        rows.append((arm, f"{yours:.2g}", f"{low:.2g} to {high:.2g}", word))
+        rows.append((arm, f"{yours:.3g}", f"{low:.3g} to {high:.3g}", word))
     return Table(("arm, one seed", "your training loss, nats", "99% band of the record", "yours is"), rows)
 
 

@@ -240,7 +240,7 @@ CLAIMS = (
         controls=(Test("shortcut times 0.5", _gains("half")),),
         trains=_all_train("residual-20"),
         live=False,
-        not_shown="Anything about harder data: on digits 20 layers already reach the floor of the loss.",
+        not_shown="Anything about harder data: on digits 20 layers already come close to a loss of 0.",
     ),
     Claim(
         id="HE1-3",
@@ -269,7 +269,7 @@ CLAIMS = (
     ),
     Claim(
         id="HE1-6b",
-        source="he2016deep, section 4.1, footnote 3 (ten times: chosen by us)",
+        source="ours, after he2016deep, section 4.1, footnote 3 (three times)",
         says="Degradation survives ten times the steps.",
         conditions=(_degradation("plain-56 x10", "plain-20 x10", A_QUARTER),),
         controls=(_put_back(56, " x10", A_QUARTER),),
@@ -279,7 +279,7 @@ CLAIMS = (
     ),
     Claim(
         id="HE1-6c",
-        source="he2016deep, section 4.1 (conjecture: exponentially low convergence rates)",
+        source="ours, after he2016deep, section 4.1 (conjecture: exponentially low convergence rates)",
         says="The deep plain net is slow, not stuck: ten times the steps lower its loss.",
         conditions=(_falls("plain-56"),),
         controls=(
@@ -305,7 +305,7 @@ CLAIMS = (
     ),
     Claim(
         id="HE1-7b",
-        source="he2016deep, section 4.2, whose warm-up is longer (about 400 steps); the length here is ours",
+        source="ours, after he2016deep, section 4.2, whose warm-up is longer (about 400 steps)",
         says="A short warm-up is what 110 residual layers need to train at a rate of 0.1.",
         conditions=_needs_warmup(110),
         controls=(Test("20 layers", _needs_warmup(20)),),
@@ -342,7 +342,7 @@ def check_between(answer: Runs | None) -> str:
     if answer is None:
         return "Not answered yet."
     if not isinstance(answer, Runs):
-        return 'Not yet: hand over the runs of one arm, such as sweeps.run(...)["plain-32"].'
+        return 'Not yet: hand over the runs of one arm, such as sweeps.run(...)["mine"].'
     if answer.spec != LAPTOP["plain-20"].but(depth=32, extend_to=()):
         return "Not yet: change the depth to 32 and extend_to to (), and nothing else."
     if len(answer.seeds) < 5:
