@@ -10,7 +10,7 @@ from whyresnets.training import Runs, Spec, batches, generator, rate_at, train
 
 def test_training_equals_plain_sgd_written_out(tiny):
     """The slow way: torch.nn.BatchNorm2d is tested in test_models; here the optimiser, the schedule, the order."""
-    spec = tiny.but(rule="plain", norm="none")
+    spec = tiny.but(rule="plain", norm="none", weight_decay=0.5)  # large, so that leaving it out would show
     digits, net = data.load("digits"), spec.net(1)
     params, _ = net.initial(generator(4, "initialisation"))
     speeds, losses = {name: torch.zeros_like(p) for name, p in params.items()}, []
