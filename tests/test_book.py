@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import whyresnets
-from whyresnets import figures, report, sweeps
+from whyresnets import data, figures, report, sweeps
 from whyresnets.__main__ import CHAPTERS
 from whyresnets.chapters import degradation
 from whyresnets.training import Runs
@@ -80,6 +80,25 @@ def test_a_live_cell_fails_when_its_arms_are_dead(cell, monkeypatch):
     }
     with pytest.raises(AssertionError), np.errstate(all="ignore"):
         exec("".join(cell["source"]), names)
+
+
+def test_the_protocol_in_the_prose_is_the_protocol_that_was_run():
+    """Numbers of the protocol are typed into the prose; here they are held to the Specs and the data."""
+    prose = "".join(json.dumps((ROOT / "book" / "degradation.ipynb").read_text()))
+    spec, digits = degradation.LAPTOP["plain-20"], data.load("digits")
+    height, width = digits.x_train.shape[2:]
+    assert spec.warmup == 0.1 and spec.weight_decay == 1e-4  # "a tenth of the steps", "$10^{-4}$"
+    for words in (
+        f"{len(digits.x_train):,} images of {height} by {width} pixels",
+        f"{len(digits.x_test)} to test",
+        f"a short budget of {spec.steps} steps",
+        "channels {}, {}, {} here".format(*spec.widths),
+        f"momentum {spec.momentum:g}",
+        f"batches of {spec.batch}",
+        f"the first {degradation.LAPTOP['start-20 at 0.1'].steps} steps",
+        f"a record of {len(degradation.CHAPTER.recorded()['plain-110'].seeds)} seeds",
+    ):
+        assert words in prose, words
 
 
 def test_the_version_is_the_same_everywhere():

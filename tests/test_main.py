@@ -122,3 +122,5 @@ def test_an_interrupted_judge_says_that_nothing_is_lost(cache, capsys, monkeypat
     monkeypatch.setattr("whyresnets.sweeps.run", interrupt)
     assert main(["judge", "HE1-3", "--scale", "smoke"]) == 2
     assert "finished runs are kept" in capsys.readouterr().err
+    assert main(["judge", "HE1-3", "--scale", "smoke", "--no-cache"]) == 2
+    assert "nothing was kept" in capsys.readouterr().err

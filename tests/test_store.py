@@ -63,19 +63,22 @@ def test_the_source_hash_ignores_comments_and_docstrings_only(tmp_path, monkeypa
 
 
 def test_a_record_keeps_seeds_arrays_and_provenance(records, tiny):
-    arrays = {"train_loss": np.float32([1, 2]), "curve": np.ones((2, 3), np.float32)}
+    arrays = {"train_loss": np.float32([1, 2]), "seconds": np.float32([3, 4])}
     store.write_record("chapter-laptop", [Runs(tiny, (0, 1), arrays)])
-    store.write_record("chapter-laptop", [Runs(tiny, (1000,), {"train_loss": np.float32([3])})])
+    store.write_record(
+        "chapter-laptop", [Runs(tiny, (1000,), {"train_loss": np.float32([3]), "seconds": np.float32([1])})]
+    )
     record = store.record("chapter-laptop")
     assert record.runs(tiny).seeds == (0, 1) and record.runs(tiny)["train_loss"].tolist() == [1, 2]
     assert record.runs(tiny, 1000)["train_loss"].tolist() == [3]
     assert record.runs(tiny.but(depth=14)) is None and store.record("other-laptop") is None
     about = record.about[f"{tiny.question}-0"]
-    assert {"spec", "seeds", "date", "source", "versions", "hardware"} <= set(about)
+    assert {"spec", "seeds", "date", "source", "versions", "hardware"} <= set(about) and about["seconds"] == 7
     assert record.stale == []
 
 
 def test_a_record_of_other_code_is_shown_as_stale(records, tiny, monkeypatch):
-    store.write_record("chapter-laptop", [Runs(tiny, (0,), {"train_loss": np.float32([1])})])
+    arrays = {"train_loss": np.float32([1]), "seconds": np.float32([1])}
+    store.write_record("chapter-laptop", [Runs(tiny, (0,), arrays)])
     monkeypatch.setattr(store, "source_hash", lambda: "other")
     assert len(store.record("chapter-laptop").stale) == 1

@@ -34,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         place = error.filename or "the disk or the output"
         print(f"whyresnets: cannot use {place}: {error.strerror}; free it or name another", file=sys.stderr)
     except KeyboardInterrupt:
-        kept = "nothing was kept (--no-cache)" if getattr(options, "no_cache", False) else "finished runs are kept"
-        print(f"\nwhyresnets: stopped; {kept}, the same command goes on from there", file=sys.stderr)
+        kept = "finished runs are kept, the same command goes on from there"
+        lost = "nothing was kept, as --no-cache asked"
+        print(f"\nwhyresnets: stopped; {lost if getattr(options, 'no_cache', False) else kept}", file=sys.stderr)
     except Exception:  # a mistake of ours: show all of it, and never the status that means "differs"
         traceback.print_exc()
     return 2

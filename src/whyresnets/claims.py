@@ -65,21 +65,21 @@ class Interval:
     n: int
 
 
-def t_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """Student's t interval for the mean of ``values`` (S,); NaN in, NaN out; infinite with one seed."""
+def t_interval(values: np.ndarray) -> Interval:
+    """95% Student's t interval for the mean of ``values`` (S,); NaN in, NaN out; infinite with one seed."""
     n, mean = len(values), float(np.mean(values))
-    half = _t(confidence, n) * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    half = _t(CONFIDENCE, n) * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
     return Interval(mean, mean - half, mean + half, n)
 
 
-def prediction_band(values: np.ndarray, new: int = 1, confidence: float = BAND, axis: int = 0) -> tuple:
-    """Prediction interval for the mean of ``new`` further seeds, from recorded ``values``, seeds first.
+def prediction_band(values: np.ndarray, new: int = 1) -> tuple:
+    """99% prediction interval for the mean of ``new`` further seeds, from recorded ``values``, seeds first.
 
     Returns (low, high), each of the shape of ``values`` without the seeds; same unit.
     """
     n = len(values)
-    half = _t(confidence, n) * np.std(values, axis=axis, ddof=1) * math.sqrt(1 / n + 1 / new)
-    return np.mean(values, axis=axis) - half, np.mean(values, axis=axis) + half
+    half = _t(BAND, n) * np.std(values, axis=0, ddof=1) * math.sqrt(1 / n + 1 / new)
+    return np.mean(values, axis=0) - half, np.mean(values, axis=0) + half
 
 
 def loss_band(losses: np.ndarray) -> tuple:
@@ -91,11 +91,11 @@ def loss_band(losses: np.ndarray) -> tuple:
     return np.exp(low), np.exp(high)
 
 
-def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Wilson's interval for a fraction of seeds, dimensionless (Wilson 1927)."""
+def wilson_interval(successes: int, n: int) -> Interval:
+    """Wilson's 95% interval for a fraction of seeds, dimensionless (Wilson 1927)."""
     from scipy.stats import binomtest
 
-    bounds = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    bounds = binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(successes / n, bounds.low, bounds.high, n)
 
 
@@ -156,7 +156,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Test:
-    """Conditions under a name: a control, a rival, or where a claim turns. All must be past for it to pass."""
+    """Conditions under a name: a control, or where a claim turns. All must be past for it to pass."""
 
     says: str
     conditions: tuple[Condition, ...]
@@ -166,15 +166,15 @@ class Test:
 
 @dataclass(frozen=True)
 class Claim:
-    """One published claim, what it predicts here, and what must fail.
+    """One published claim, or our sharpening of one; what it predicts here, and what must fail.
 
     Attributes
     ----------
     id : as in the ledger
     source : bibliography key and section
-    says : the claim in its authors' sense
+    says : the claim in one sentence
     conditions : what it predicts; all must be past for it to be supported, one short refutes it
-    controls : the mechanism removed, all else equal; each must fall short
+    controls : the supposed cause removed or restored, all else equal; each must fall short
     trains : arms that must be alive for the claim to mean anything, with the loss (nats) they must beat
     turns_when : a second, measured condition under which the claim stops holding
     not_shown : what a verdict here does not say

@@ -130,7 +130,7 @@ def _direct(axis: Axes, x: float, y: float, text: str, colour) -> None:
 
 
 def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: Live) -> Figure:
-    """Training loss at the end, one row an arm: record (dots, mean, 99% band for a new seed), this run (rings).
+    """Training loss at the end, one row an arm: record (strokes, mean, 99% band for a new seed), this run (rings).
 
     ``groups`` maps title -> label -> arm; the groups share the loss axis.
     """

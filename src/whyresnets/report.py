@@ -260,7 +260,7 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
 
 
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
-    """One live seed of each dear arm against the printed band for a new seed (99%), in nats."""
+    """One live seed of each probed arm against the 99% band of the record for a new seed, in nats."""
     recorded, rows = chapter.recorded(), []
     for arm in chapter.probes:
         yours = float(runs[arm]["train_loss"][0])

@@ -159,7 +159,7 @@ def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
         before = len(about[key]["seeds"]) if key in about else 0
         if len(runs.seeds) < before:
             raise RecordDamaged(f"{name} holds {before} seeds of an arm: record at least as many (--seeds {before})")
-        seconds = round(float(np.sum(runs["seconds"])), 1) if "seconds" in runs.arrays else None
+        seconds = round(float(np.sum(runs["seconds"])), 1)
         about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
         arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{key}/")}
         arrays |= {f"{key}/{reading}": a for reading, a in runs.arrays.items()}
