@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build -W -n --keep-going --quiet
-CHAPTERS := degradation ledger
+CHAPTERS := $(notdir $(basename $(wildcard book/*.ipynb)))
 
 .PHONY: book test html outputs clean
 

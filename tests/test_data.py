@@ -48,6 +48,21 @@ def test_absent_files_that_cannot_be_downloaded_give_one_clear_line(name, tmp_pa
     assert "\n" not in str(caught.value)
 
 
+def test_augment_equals_torchvision_image_by_image():
+    """The draws are ours; what is done with them is compared to torchvision's pad, crop and hflip."""
+    from torchvision.transforms import functional as tv
+
+    x = torch.randn(32, 3, 8, 10, generator=torch.Generator().manual_seed(1))
+    augmented = data.augment(x, torch.Generator().manual_seed(2))
+    draws = torch.Generator().manual_seed(2)
+    down, right = torch.randint(0, 9, (2, 32, 1), generator=draws)
+    mirrored = torch.rand(32, 1, generator=draws) < 0.5
+    for image, d, r, m, found in zip(x, down, right, mirrored, augmented, strict=True):
+        expected = tv.crop(tv.pad(image, [4, 4, 4, 4]), int(d), int(r), 8, 10)
+        assert torch.equal(found, tv.hflip(expected) if m else expected)
+    assert 0 < mirrored.sum() < 32 and down.min() == 0 and right.max() == 8  # every kind was met
+
+
 def test_real_cifar10_loads_through_torchvision():
     if not os.environ.get("WHYRESNETS_DATA"):
         pytest.skip("WHYRESNETS_DATA is not set: it names the folder that holds cifar-10-batches-py")

@@ -1,9 +1,15 @@
+import json
+import os
 import pickle
+import re
+import shutil
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from whyresnets import store
+from whyresnets import store, sweeps
 from whyresnets.training import Runs
 
 
@@ -27,23 +33,127 @@ def test_nothing_half_written_is_left_behind(cache, tiny):
     assert [p.name for p in cache.rglob("*") if p.is_file()] == ["0.npz"]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "pickle"])
+def stored(cache, tiny, seed=0):
+    store.save(cache, tiny, seed, {"curve": np.arange(50.0), "train_loss": np.float64(0.1)})
+    return store._path(cache, tiny, seed)
+
+
+def flip(content: bytes, bit: int) -> bytes:
+    return content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "text", "pickle"])
 def test_a_damaged_file_is_set_aside_with_one_line(cache, tiny, damage, capsys):
-    store.save(cache, tiny, 0, {"train_loss": np.arange(1000.0)})
-    (path,) = cache.rglob("*.npz")
+    path = stored(cache, tiny)
     whole = path.read_bytes()
-    middle = len(whole) // 2
     path.write_bytes(
         {
-            "truncated": whole[:middle],
-            "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
-            "foreign": b"not an array",
+            "truncated": whole[: len(whole) // 2],
+            "emptied": b"",
+            "flipped": flip(whole, 4 * len(whole)),
+            "text": b"not an array",
             "pickle": pickle.dumps({"train_loss": 1}),
         }[damage]
     )
     assert store.find(cache, tiny, 0) is None
     assert capsys.readouterr().err.count("\n") == 1
     assert not path.exists() and path.with_suffix(".damaged").exists()
+
+
+def test_no_flipped_bit_and_no_cut_gives_other_numbers(cache, tiny, capsys):
+    """A flip in what no reader looks at, such as a date in the archive, may pass; other numbers never."""
+    whole = stored(cache, tiny).read_bytes()
+    right, noticed = store.find(cache, tiny, 0), 0
+    chance = np.random.default_rng(0)
+    broken = [flip(whole, int(bit)) for bit in chance.integers(0, 8 * len(whole), 1000)]
+    broken += [whole[:cut] for cut in chance.integers(0, len(whole), 100)]
+    for content in broken:
+        store._path(cache, tiny, 0).write_bytes(content)
+        found = store.find(cache, tiny, 0)
+        noticed += found is None
+        assert found is None or all(np.array_equal(found[name], right[name]) for name in right)
+    assert noticed > 800 and capsys.readouterr().err.count("\n") == noticed
+
+
+@pytest.mark.parametrize("foreign", ["of another seed", "of another Spec", "of another version", "of another program"])
+def test_a_foreign_file_is_set_aside_and_done_again(cache, tiny, foreign, capsys):
+    """Whole and readable, but not the run that its place says."""
+    place = store.cache_folder()
+    first = sweeps.run({"arm": (tiny, range(1))}, jobs=1)["arm"]
+    path = store._path(place, tiny, 0)
+    sources = {
+        "of another seed": lambda: stored(place, tiny, 1),
+        "of another Spec": lambda: stored(place, tiny.but(depth=14)),
+        "of another version": lambda: stored(place.with_name("0123456789abcdef-torch-2.0-cpu"), tiny),
+    }
+    if foreign == "of another program":
+        np.savez(path, train_loss=np.float32(99))
+    else:
+        shutil.copy(sources[foreign](), path)
+    again = sweeps.run({"arm": (tiny, range(1))}, jobs=1)["arm"]
+    said = capsys.readouterr().err
+    assert said.count("set aside a damaged run, to be done again") == 1
+    assert np.array_equal(first["curve"], again["curve"]) and path.with_suffix(".damaged").exists()
+
+
+def test_a_damaged_file_that_another_process_set_aside_first_is_no_error(cache, tiny, monkeypatch):
+    path = stored(cache, tiny)
+    path.write_bytes(b"damaged")
+    replace = Path.replace
+
+    def too_late(self, target):
+        self.unlink()
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", too_late)
+    assert store.find(cache, tiny, 0) is None
+
+
+def test_parts_that_a_kill_left_are_removed_after_a_day_and_not_before(cache, tiny):
+    path = stored(cache, tiny)
+    old, fresh = path.with_suffix(".part1"), path.with_suffix(".part2")
+    for part, age in ((old, store.DAY + 60), (fresh, 60)):
+        part.write_bytes(b"half")
+        os.utime(part, (time.time() - age,) * 2)
+    store.prepare(cache)
+    assert not old.exists() and fresh.exists() and path.exists()
+
+
+class Payload:
+    """Unpickled, it would write a file."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_crafted_file_cannot_run_code(cache, tiny, records, capsys):
+    target = records / "ran"
+    path = stored(cache, tiny)
+    crafted = np.array([Payload(target)], dtype=object)
+    for content in (pickle.dumps(crafted), None):
+        if content:
+            path.write_bytes(content)
+        else:
+            np.savez(path, curve=crafted, **{store.NAME: np.array(store._name(path))})
+        assert store.find(cache, tiny, 0) is None
+    store.write_record("chapter-laptop", [made(tiny)])
+    np.savez(records / "chapter-laptop.npz", **{f"{tiny.question}-0/train_loss": crafted})
+    store._read_record.cache_clear()
+    with pytest.raises(store.RecordDamaged, match="restore both its files"):
+        store.record("chapter-laptop")
+    assert not target.exists()
+    pickle.loads(pickle.dumps(crafted))  # the payload is a real one
+    assert target.exists()
+
+
+def test_the_library_reads_no_pickles_and_runs_no_text():
+    """torchvision reads those of CIFAR-10 itself, after it has compared their checksums."""
+    forbidden = r"allow_pickle=True|\bpickle\b\.|import pickle|torch\.load|joblib\.load|\beval\(|\bexec\(|cloudpickle"
+    for path in Path(store.__file__).parent.rglob("*.py"):
+        assert not re.search(forbidden, path.read_text()), path.name
 
 
 def test_the_source_hash_ignores_comments_and_docstrings_only(tmp_path, monkeypatch):
@@ -77,8 +187,55 @@ def test_a_record_keeps_seeds_arrays_and_provenance(records, tiny):
     assert record.stale == []
 
 
+def made(spec, seeds=(0,), first=1.0) -> Runs:
+    losses = np.float32([first + seed for seed in seeds])
+    return Runs(spec, tuple(seeds), {"train_loss": losses, "curve": losses[:, None], "seconds": np.ones_like(losses)})
+
+
 def test_a_record_of_other_code_is_shown_as_stale(records, tiny, monkeypatch):
-    arrays = {"train_loss": np.float32([1]), "seconds": np.float32([1])}
-    store.write_record("chapter-laptop", [Runs(tiny, (0,), arrays)])
+    store.write_record("chapter-laptop", [made(tiny)])
     monkeypatch.setattr(store, "source_hash", lambda: "other")
     assert len(store.record("chapter-laptop").stale) == 1
+
+
+def test_a_record_is_found_by_its_spec_so_a_new_field_takes_its_default(records, tiny):
+    store.write_record("chapter-laptop", [made(tiny)])
+    path = records / "chapter-laptop.json"
+    about = json.loads(path.read_text())
+    (entry,) = about.values()
+    assert entry["spec"].pop("augment") is False  # as if recorded before the field was there
+    path.write_text(json.dumps(about))
+    store._read_record.cache_clear()
+    assert store.record("chapter-laptop").runs(tiny)["train_loss"].tolist() == [1.0]
+    assert store.record("chapter-laptop").runs(tiny.but(augment=True)) is None
+
+
+def test_other_code_that_gives_the_same_bits_is_confirmed_and_any_other_bit_is_not(records, tiny, monkeypatch):
+    other = tiny.but(depth=14)
+    store.write_record("chapter-laptop", [made(tiny, range(5)), made(other, range(5))])
+    monkeypatch.setattr(store, "source_hash", lambda: "other")
+    off = made(other, range(2))
+    off["curve"][1, 0] = np.nextafter(off["curve"][1, 0], np.float32(9))
+    again = made(tiny, range(2))
+    again["seconds"][:] = 7  # may differ
+    differ = store.confirm("chapter-laptop", [again, off])
+    record = store.record("chapter-laptop")
+    assert differ == record.stale == [record.entries[other, 0]]
+    assert record.confirmed == [record.entries[tiny, 0]]
+    assert record.about[record.confirmed[0]]["confirmed"]["seeds"] == [0, 1]
+    assert record.runs(tiny)["train_loss"].tolist() == [1, 2, 3, 4, 5]
+    monkeypatch.setattr(store, "source_hash", lambda: "a third")
+    assert len(store.record("chapter-laptop").stale) == 2
+
+
+def test_a_record_that_cannot_be_written_is_left_as_it_was(records, tiny, monkeypatch):
+    store.write_record("chapter-laptop", [made(tiny)])
+    before = {path: path.read_bytes() for path in records.glob("chapter-laptop.*")}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.write_record("chapter-laptop", [made(tiny, range(3))])
+    assert all(path.read_bytes() == content for path, content in before.items())

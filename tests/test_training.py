@@ -1,10 +1,11 @@
 import itertools
+import random
 
 import numpy as np
 import pytest
 import torch
 
-from whyresnets import data
+from whyresnets import data, training
 from whyresnets.training import Runs, Spec, batches, generator, rate_at, train
 
 
@@ -40,19 +41,59 @@ def test_batches_depend_on_the_seed_alone_and_cover_each_epoch():
     assert not torch.equal(order[:21], order[21:])  # a fresh order each epoch
 
 
-def test_the_global_generators_are_untouched(tiny):
+def test_the_data_are_the_same_in_every_arm_of_a_seed(tiny, monkeypatch):
+    """Not only the function that orders them: what each arm's loss is really shown, images augmented too."""
+    shown, loss, augment = {}, training.F.cross_entropy, data.augment
+
+    def watch_labels(logits, labels):
+        shown[arm].append(labels.clone())
+        return loss(logits, labels)
+
+    def watch_images(x, draws):
+        shown[arm].append(augment(x, draws))
+        return shown[arm][-1]
+
+    monkeypatch.setattr(training.F, "cross_entropy", watch_labels)
+    monkeypatch.setattr(data, "augment", watch_images)
+    arms = {"plain": {}, "deeper": {"depth": 14}, "rate": {"rate": 0.01}, "no norm": {"norm": "none"}, "seed": {}}
+    for arm, change in arms.items():
+        shown[arm] = []
+        spec = tiny.but(augment=True, **change)
+        training.descend(spec, training.begin(spec, 6 if arm == "seed" else 5, data.load("digits")))
+    assert len(shown["plain"]) == 2 * tiny.steps
+    for arm in ("deeper", "rate", "no norm"):
+        assert all(torch.equal(a, b) for a, b in zip(shown["plain"], shown[arm], strict=True)), arm
+    assert not torch.equal(shown["plain"][0], shown["seed"][0])
+
+
+@pytest.mark.parametrize("act", ["train", "train augmented", "load", "judge", "figure"])
+def test_the_global_generators_are_untouched(act, tiny, cache, capsys):
+    from whyresnets import figures
+    from whyresnets.__main__ import main
+    from whyresnets.chapters.degradation import CHAPTER
+
+    acts = {
+        "train": lambda: train(tiny.but(signals=True), 0),
+        "train augmented": lambda: train(tiny.but(augment=True), 0),
+        "load": lambda: data.load.__wrapped__("digits"),
+        "judge": lambda: main(["judge", "HE1-3", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]),
+        "figure": lambda: figures.loss_by_depth((20, 56), CHAPTER.recorded(), CHAPTER.recorded()),
+    }
     torch.manual_seed(1)
     np.random.seed(1)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    train(tiny, 0)
+    random.seed(1)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    acts[act]()
     assert torch.equal(before[0], torch.get_rng_state()) and (before[1] == np.random.get_state()[1]).all()
+    assert before[2] == random.getstate()
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny):
-    one, two, other = train(tiny, 5), train(tiny, 5), train(tiny, 6)
+    spec = tiny.but(augment=True)
+    one, two, other = train(spec, 5), train(spec, 5), train(spec, 6)
     for name in set(one) - {"seconds"}:
         assert np.array_equal(one[name], two[name])
-    assert one["train_loss"] != other["train_loss"]
+    assert one["train_loss"] != other["train_loss"] and one["train_loss"] != train(tiny, 5)["train_loss"]
 
 
 def test_a_diverged_run_is_counted_and_never_dropped(tiny):
@@ -69,10 +110,12 @@ def test_signals_and_extensions_are_read_where_asked(tiny):
 
 
 def test_every_field_of_a_spec_changes_what_is_asked(tiny):
+    tiny = tiny.but(rule="plain")
     changes = {
-        "rule": "plain", "depth": 14, "rate": 0.2, "steps": 4, "data": "cifar10", "widths": (2, 2, 2),
+        "rule": "half", "depth": 14, "rate": 0.2, "steps": 4, "data": "cifar10", "widths": (2, 2, 2),
         "norm": "none", "padding": "circular", "silent": True, "gain": 0.5, "warmup": 0.3,
-        "schedule": "constant", "batch": 8, "momentum": 0.5, "weight_decay": 0.0, "signals": True, "extend_to": (14,),
+        "schedule": "constant", "batch": 8, "momentum": 0.5, "weight_decay": 0.0, "augment": True,
+        "precision": "bfloat16", "signals": True, "extend_to": (14,),
     }  # fmt: skip
     assert set(changes) == set(vars(tiny))
     questions = {tiny.but(**{name: value}).question for name, value in changes.items()} | {tiny.question}
@@ -85,3 +128,11 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
 def test_impossible_specs_are_refused(change):
     with pytest.raises(ValueError, match=r"needs|choose"):
         Spec(**change)
+
+
+def test_bfloat16_changes_the_training_steps_a_little_and_not_the_readings(tiny):
+    spec = tiny.but(norm="none", widths=(8, 8, 8))
+    full, half = train(spec, 0), train(spec.but(precision="bfloat16"), 0)
+    assert half["curve"] == pytest.approx(full["curve"], rel=0.02) and not np.array_equal(half["curve"], full["curve"])
+    assert half["curve"].dtype == full["curve"].dtype == np.float32
+    assert train(spec.but(precision="bfloat16", steps=0), 0)["train_loss"] == train(spec.but(steps=0), 0)["train_loss"]

@@ -2,20 +2,24 @@
 
 import argparse
 import difflib
+import errno
 import json
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
 import numpy as np
 
-from whyresnets import claims, report, store, sweeps
+from whyresnets import bench, claims, report, store, sweeps
 from whyresnets.chapters import degradation
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
 
 CHAPTERS = (degradation.CHAPTER,)
+MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
+MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
 
 
@@ -25,14 +29,19 @@ class BadInput(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status: 0 as printed, 1 some verdict differs, 2 anything else."""
-    options = _parser().parse_args(arguments)
+    options = argparse.Namespace()
     try:
-        return options.command(options)
-    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged) as error:
+        _parser().parse_args(arguments, options)
+        status = options.command(options)
+        sys.stdout.flush()  # here, so that a full disk behind the output is reported below
+        return status
+    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged, sweeps.WorkerLost) as error:
         print(f"whyresnets: {error}", file=sys.stderr)
+    except BrokenPipeError:  # `whyresnets claims | head`: nobody is listening any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         place = error.filename or "the disk or the output"
-        print(f"whyresnets: cannot use {place}: {error.strerror}; free it or name another", file=sys.stderr)
+        print(f"whyresnets: cannot use {place}: {error.strerror or error}; {_remedy(place)}", file=sys.stderr)
     except KeyboardInterrupt:
         kept = "finished runs are kept, the same command goes on from there"
         lost = "nothing was kept, as --no-cache asked"
@@ -42,38 +51,64 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
+def _remedy(place: str) -> str:
+    inside = str(place).startswith(str(store.cache_folder().parent))
+    return "free it or name another folder in WHYRESNETS_CACHE" if inside else "free it or name another"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str):
+        raise BadInput(f"{message}; the same command with --help lists what there is")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="whyresnets", description="Claims about residual networks, judged.")
+    parser = _Parser(prog="whyresnets", description="Claims about residual networks, judged.", allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    listing = commands.add_parser("claims", help="every claim, its source, its printed verdict")
+    listing = commands.add_parser("claims", help="every claim, its source, its printed verdict", allow_abbrev=False)
     listing.add_argument("--json", action="store_true", help="as JSON on standard output")
     listing.set_defaults(command=_claims)
 
-    judge = commands.add_parser("judge", help="run what is missing, then judge")
-    judge.add_argument("--live", action="store_true", help="every chapter's live plan, and the claims judged from it")
+    judge = commands.add_parser("judge", help="train what is not in the cache, then judge", allow_abbrev=False)
+    judge.add_argument("--live", action="store_true", help="what `make book` runs: every chapter's live plan")
     judge.add_argument("--json", metavar="FILE", help="write the verdicts there")
     judge.add_argument("--no-cache", action="store_true", help="neither read nor keep runs")
     judge.set_defaults(command=_judge)
 
-    record = commands.add_parser("record", help="run and store a record with its provenance")
+    record = commands.add_parser(
+        "record", help="for authors: run, and write the shipped record anew", allow_abbrev=False
+    )
     record.add_argument("--grid", action="store_true", help="the learning-rate grids instead of the claims")
+    record.add_argument(
+        "--confirm",
+        action="store_true",
+        help="run some seeds of every record again; mark what comes out bit for bit alike",
+    )
     record.set_defaults(command=_record)
 
     for command in (judge, record):
-        command.add_argument("claims", nargs="*", metavar="CLAIM")
+        command.add_argument(
+            "claims", nargs="*", metavar="CLAIM", help="such as HE1-2; or a chapter, for all its claims"
+        )
         command.add_argument("--all", action="store_true", help="every claim")
-        command.add_argument("--scale", default="laptop", choices=SCALES)
-        command.add_argument("--seeds", type=int, metavar="N")
-        command.add_argument("--first-seed", type=int, default=0, metavar="K")
+        command.add_argument(
+            "--scale",
+            default="laptop",
+            choices=SCALES,
+            help="smoke takes seconds and says nothing; the last two: not built",
+        )
+        command.add_argument("--seeds", type=int, metavar="N", help="how many; 5 for live claims, else as the record")
+        command.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first of them; 0 unless said")
         command.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-        command.add_argument("--jobs", type=int, metavar="N", help="processes; one a core unless said")
-        command.add_argument("--backend", default="local", choices=("local", "dask"))
-        command.add_argument("--scheduler", metavar="ADDRESS")
+        command.add_argument("--jobs", type=int, metavar="N", help="processes; one per core unless said")
+        command.add_argument("--backend", default="local", choices=("local", "dask"), help="dask: not built yet")
+        command.add_argument("--scheduler", metavar="ADDRESS", help="of dask: not built yet")
 
-    bench = commands.add_parser("bench", help="speed here (not built yet)")
-    bench.add_argument("--json", metavar="FILE")
-    bench.set_defaults(command=_bench)
+    speed = commands.add_parser("bench", help="training throughput here beside a plain loop", allow_abbrev=False)
+    speed.add_argument("--json", metavar="FILE", help="write the measurements there")
+    speed.set_defaults(command=_bench)
     return parser
 
 
@@ -101,7 +136,20 @@ def _listed(chapter: Chapter, claim: Claim) -> dict:
 
 
 def _bench(options) -> int:
-    raise NotBuilt("bench is not built yet: use judge, which prints the seconds of every claim")
+    if options.json is not None:
+        _writable(Path(options.json))
+    print(f"bench: {len(bench.WORKLOADS)} workloads, about two minutes, best on a quiet machine", file=sys.stderr)
+    ceiling = bench.ceiling()
+    results, shares = [], {}
+    for workload in bench.WORKLOADS:
+        print(f"bench: {workload.says}", file=sys.stderr)
+        results.append(bench.throughput(workload))
+        shares[workload.says] = bench.shares(workload.spec)
+    print(f"{bench.speed(results, ceiling)}\n\n{bench.where(shares)}")
+    if options.json is not None:
+        rows = [bench.as_json(result, shares[result.workload.says], ceiling) for result in results]
+        _write_json(Path(options.json), rows)
+    return 0
 
 
 def _judge(options) -> int:
@@ -111,7 +159,7 @@ def _judge(options) -> int:
         raise BadInput("--live is at laptop scale: leave out --scale")
     _check(options)
     wanted = _wanted(options, live=options.live)
-    if options.json:
+    if options.json is not None:
         _writable(Path(options.json))
     rows, not_run = [], {}
     for chapter, chosen in wanted:
@@ -121,9 +169,8 @@ def _judge(options) -> int:
         if options.live:
             not_run |= {claim: chapter.printed(claim) for claim in chapter.claims if not claim.live}
     print(report.judged(rows, not_run))
-    if options.json:
-        text = json.dumps([row.as_json() for row in rows], indent=1)
-        Path(options.json).write_text(text + "\n", encoding="utf-8")
+    if options.json is not None:
+        _write_json(Path(options.json), [row.as_json() for row in rows])
     return 1 if any(row.differs for row in rows) else 0
 
 
@@ -131,10 +178,14 @@ def _check(options) -> None:
     """Refuse what cannot be done before anything is run."""
     if options.seeds is not None and options.seeds < 1:
         raise BadInput(f"--seeds {options.seeds}: name at least 1 seed")
+    if (options.seeds or 0) > MOST_SEEDS:
+        raise BadInput(f"--seeds {options.seeds}: name at most {MOST_SEEDS:,}")
     if options.first_seed < 0:
         raise BadInput(f"--first-seed {options.first_seed}: name 0 or more")
     if options.jobs is not None and options.jobs < 1:
         raise BadInput(f"--jobs {options.jobs}: name at least 1 process")
+    if (options.jobs or 0) > (most := MOST_JOBS_A_CORE * sweeps.cores()):
+        raise BadInput(f"--jobs {options.jobs}: more than {most} would only be slower on {sweeps.cores()} cores")
     if options.backend == "dask" or options.scheduler:
         raise NotBuilt("--backend dask is not built yet: leave out --backend and --scheduler")
     import torch
@@ -147,28 +198,54 @@ def _check(options) -> None:
 
 
 def _writable(path: Path) -> None:
+    """Refuse a file that cannot be written before hours are spent on what goes into it; leave no trace."""
     try:
-        with open(path, "a", encoding="utf-8"):
-            pass
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if not _is_device(path):
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
     except OSError as error:
         raise BadInput(f"--json {path}: {error.strerror}; name a file that can be written") from error
 
 
+def _write_json(path: Path, rows: list[dict]) -> None:
+    """Write the whole file or leave the old one as it was."""
+    text = json.dumps(rows, indent=1) + "\n"
+    part = path if _is_device(path) else path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        if part != path:
+            part.replace(path)
+    except OSError as error:
+        if part != path:
+            part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _is_device(path: Path) -> bool:
+    """Whether the path is a terminal, a pipe or the like, which is written to and never replaced."""
+    return (path.exists() and not path.is_file()) or path.parent == Path("/dev")
+
+
 def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
     """The claims asked for, chapter by chapter."""
-    known = [claim.id for chapter in CHAPTERS for claim in chapter.claims]
+    known = [name for chapter in CHAPTERS for name in (chapter.name, *(claim.id for claim in chapter.claims))]
     for name in options.claims:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise BadInput(f"unknown claim {name!r}: did you mean {near}? `whyresnets claims` lists all")
+            near = difflib.get_close_matches(name.split(",")[0], known, n=1, cutoff=0.0)[0]
+            hint = "put spaces between claims" if "," in name else f"did you mean {near}?"
+            raise BadInput(f"unknown claim {name!r}: {hint} `whyresnets claims` lists all, --all means all")
     if not options.claims and not options.all and not live:
         raise BadInput("name one or more claims, or --all; `whyresnets claims` lists them")
 
-    def asked(claim: Claim) -> bool:
-        return claim.live if live else options.all or claim.id in options.claims
+    def asked(chapter: Chapter, claim: Claim) -> bool:
+        return claim.live if live else options.all or bool({chapter.name, claim.id} & set(options.claims))
 
-    chosen = [(chapter, [claim for claim in chapter.claims if asked(claim)]) for chapter in CHAPTERS]
-    chosen = [(chapter, some) for chapter, some in chosen if some]
+    chosen = [(chapter, [claim for claim in chapter.claims if asked(chapter, claim)]) for chapter in CHAPTERS]
+    chosen = [(chapter, some) for chapter, some in chosen if some or (live and chapter.live())]
     for chapter, _ in chosen:
         chapter.arms(options.scale)  # refuse a scale that is not built before anything is touched
     return chosen
@@ -200,22 +277,44 @@ def _run(chapter: Chapter, plan: sweeps.Plan, options, cache: bool = True) -> di
 
 
 def _record(options) -> int:
-    if options.grid and (options.claims or options.seeds or options.first_seed or options.scale != "laptop"):
-        raise BadInput("--grid records all grids at laptop scale: leave out claims, --seeds, --first-seed and --scale")
-    options.all = options.all or options.grid
+    alone = options.claims or options.all or options.first_seed or options.scale != "laptop"
+    if options.confirm and (alone or options.grid):
+        raise BadInput("--confirm does every record: leave out claims, --all, --grid, --first-seed and --scale")
+    if options.grid and (options.seeds or options.first_seed or options.scale != "laptop"):
+        raise BadInput("--grid records whole grids at laptop scale: leave out --seeds, --first-seed and --scale")
+    options.all = options.all or options.confirm
     _check(options)
     wanted = _wanted(options)
     if not os.access(store.RECORDS if store.RECORDS.exists() else store.RECORDS.parent, os.W_OK):
         raise BadInput(f"the folder of records, {store.RECORDS}, cannot be written: install with pip install -e .")
+    if options.confirm:
+        return max([_confirm(chapter, options) for chapter in CHAPTERS])
     for chapter, chosen in wanted:
         plan = _grid(chapter) if options.grid else _plan(chapter, chosen, options, claims.RECORD_SEEDS)
-        if options.all and not options.grid:  # the arms that are shown only, too
+        whole = options.all or chapter.name in options.claims
+        if whole and not options.grid:  # the arms that are shown only, too
             seeds = next(iter(plan.values()))[1]
             plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
         runs = _run(chapter, plan, options)
         name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
         print(f"recorded {len(runs)} arms in {store.write_record(name, list(runs.values()), options.device)}")
     return 0
+
+
+def _confirm(chapter: Chapter, options) -> int:
+    """Run the first seeds of every entry again (one unless --seeds says); 1 if some bit came out otherwise."""
+    status = 0
+    for name in (f"{chapter.name}-grid", f"{chapter.name}-laptop"):
+        if (record := store.record(name)) is None:
+            continue
+        entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}
+        seeds = {key: record.about[key]["seeds"][: options.seeds or 1] for key in entries}
+        plan = {key: (spec, seeds[key]) for key, (spec, _) in entries.items()}
+        runs = _run(chapter, plan, options) if plan else {}
+        differ = store.confirm(name, list(runs.values()))
+        print(f"{name}: {len(runs) - len(differ)} of {len(runs)} entries made by other code came out bit for bit alike")
+        status |= bool(differ)
+    return status
 
 
 def _grid(chapter: Chapter) -> sweeps.Plan:

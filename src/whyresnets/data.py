@@ -3,10 +3,12 @@
 import functools
 import hashlib
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 NAMES = ("digits", "cifar10", "fashion_mnist")
@@ -16,6 +18,8 @@ CHECKSUMS = {
     "digits": "5dcddd1b7a82872949a086a467f6beabd8db244b932513d22f6bf83400205648",
     "cifar10": "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28",
 }
+PAD = 4  # pixels on each side before a random crop: He et al. 2015, section 4.2
+DOWNLOAD_TIMEOUT = 30  # seconds without an answer; chosen by us
 TRAIN_DIGITS = 1400  # of 1,797; chosen by us: the rest, 397, are for testing
 
 
@@ -25,7 +29,7 @@ class DataMissing(Exception):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A classification data set held in memory.
+    """The classification data set called ``name``, held in memory.
 
     ``x_train`` and ``x_test`` are (examples, channels, height, width) float32: pixels
     minus the per-pixel mean of the training set (He et al. 2015, section 4.2), divided
@@ -60,6 +64,23 @@ def load(name: str = "digits") -> Dataset:
     if name not in NAMES:
         raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
     return _digits() if name == "digits" else _from_torchvision(name)
+
+
+def augment(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image padded by 4 zeros, cropped back at random, and mirrored half of the time; shape of ``x``.
+
+    Source: He et al. 2015, section 4.2. ``x`` is (B, channels, height, width), dimensionless; the draws
+    come from ``generator`` alone, one shift down, one shift right and one mirror an image.
+    """
+    images, _, height, width = x.shape
+    shifts = torch.randint(0, 2 * PAD + 1, (2, images, 1), generator=generator)
+    mirrored = torch.rand(images, 1, generator=generator) < 0.5
+    down, right, mirrored = (draw.to(x.device) for draw in (*shifts, mirrored))
+    rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
+    rows, columns = rows + down, right + torch.where(mirrored, columns.flip(0), columns)
+    padded = F.pad(x, (PAD, PAD, PAD, PAD)).permute(0, 2, 3, 1)
+    image = torch.arange(images, device=x.device)[:, None, None]
+    return padded[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def folder() -> Path:
@@ -101,13 +122,17 @@ def _from_torchvision(name: str) -> Dataset:
 
 
 def _download(kind, root: Path, train: bool, name: str):
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
         return kind(root, train=train, download=True)
     except Exception as error:  # whatever the network says, the reader can do one thing
         raise DataMissing(
-            f"{name} is not in {root} and could not be downloaded ({type(error).__name__}): "
+            f"{name} is not whole in {root} and could not be downloaded ({type(error).__name__}): "
             f"put torchvision's files for it there, or name their folder in WHYRESNETS_DATA"
         ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
 
 
 def _dataset(name: str, x_train: Tensor, y_train: Tensor, x_test: Tensor, y_test: Tensor) -> Dataset:

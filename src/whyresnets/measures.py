@@ -18,6 +18,7 @@ def loss_and_error(
     """Mean cross-entropy in nats and share of wrong answers (dimensionless) over all of ``x``, in one batch.
 
     With ``running``, evaluation mode: its means and variances normalise instead of the batch's own.
+    Source: the loss and the "training error" of He et al. 2015, Figure 1; one batch chosen by us.
     """
     logits = net.logits(params, x, running=running, training=running is None)
     error = (logits.argmax(1) != y).float().mean()
@@ -40,7 +41,8 @@ def response_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
 def state_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Standard deviation of the state after the stem and after each unit.
 
-    Shape (L + 1,), input first; dimensionless. The labels ``y`` are not used.
+    Shape (L + 1,), input first; dimensionless. Source: ours, as :func:`response_std` for the sums that
+    shortcuts carry on. The labels ``y`` are not used.
     """
     return torch.stack([h.std(correction=0) for h in net.states(params, x)])
 

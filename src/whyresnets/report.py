@@ -16,7 +16,10 @@ STALE = "The record was made with other code than today's."
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a head; ``print`` aligns it, a notebook shows it as Markdown."""
+    """``rows`` of text under a ``head``; ``print`` aligns it, a notebook shows it as Markdown.
+
+    ``note`` stands below, as it is.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -41,8 +44,13 @@ class Table:
 class Row:
     """One judged claim beside its printed verdict.
 
-    ``printed`` is the verdict computed from the record at this scale, if there is one; ``band`` is
-    where the record expects the effect of so many seeds, in the unit of the effect.
+    Attributes
+    ----------
+    verdict : of the runs at hand
+    printed : the verdict computed from the record at this scale, if there is one
+    band : where the record expects the effect of so many seeds, in the unit of the effect
+    stale : whether the record was made with other code than today's
+    scale : "laptop" or another of the command line's
     """
 
     verdict: Verdict
@@ -84,6 +92,7 @@ class Row:
             "scale": self.scale,
             "seconds": round(verdict.seconds, 1),
             "versions": store.versions(),
+            "hardware": store.hardware(),
             "diverged": verdict.diverged,
         }
 
@@ -188,7 +197,7 @@ def plan(chapter: Chapter) -> Table:
 
 @dataclass(frozen=True)
 class VerdictBox:
-    """Printed verdicts in short, with every control folded underneath."""
+    """Printed verdicts in ``short``, with every control in ``full`` folded underneath."""
 
     short: Table
     full: Table
@@ -293,20 +302,30 @@ def provenance(chapter: Chapter, scale: str = "laptop") -> Table:
     about = list(record.about.values())
     shown = {key: sorted({str(a[key]) for a in about}) for key in ("date", "hardware")}
     versions = sorted({", ".join(f"{n} {v}" for n, v in a["versions"].items()) for a in about})
-    stale = len(record.stale)
     rows = [
         ("training runs", str(sum(len(a["seeds"]) for a in about))),
         ("date", ", ".join(shown["date"])),
         ("hardware", "; ".join(shown["hardware"])),
         ("versions", "; ".join(versions)),
-        ("code", "today's" if not stale else f"{stale} of {len(about)} arms were recorded with other code"),
+        ("code", _code(record)),
     ]
     return Table((f"record at {scale} scale", ""), rows)
+
+
+def _code(record: store.Record) -> str:
+    if stale := len(record.stale):
+        return f"{stale} of {len(record.about)} entries were recorded with other code"
+    if confirmed := len(record.confirmed):
+        n = len(record.about)
+        return f"earlier than today's for {confirmed} of {n} entries, of which today's repeats a seed bit for bit"
+    return "today's"
 
 
 def best_rates(chapter: Chapter) -> Table:
     """The learning-rate grid of each arm: mean training loss in nats at each rate; the best is bold."""
     record = store.record(f"{chapter.name}-grid")
+    if record is None:
+        return Table(("arm",), [(NOT_RUN,)])
     rates = sorted({spec.rate for specs in chapter.grid.values() for spec in specs})
     rows = []
     for arm, specs in chapter.grid.items():
@@ -319,8 +338,8 @@ def best_rates(chapter: Chapter) -> Table:
 
 
 def built(runs: Runs) -> Table:
-    """The constructed solution: loss of plain-20 and of its identity extensions, in both modes, means in nats."""
-    rows = [("20, trained", *_mean_losses(runs, "train_loss", "eval_loss"))]
+    """The constructed solution: loss of a plain net and of its identity extensions, in both modes, means in nats."""
+    rows = [(f"{runs.spec.depth}, trained", *_mean_losses(runs, "train_loss", "eval_loss"))]
     for depth in runs.spec.extend_to:
         names = (f"extension_{depth}_train_loss", f"extension_{depth}_eval_loss")
         rows.append((f"{depth}, built from it", *_mean_losses(runs, *names)))

@@ -5,13 +5,16 @@ written whole or not at all. A record is one ``.npz`` (seeds first) with a ``.js
 """
 
 import ast
+import contextlib
 import datetime
 import functools
+import io
 import json
 import os
 import platform
 import sys
-import zipfile
+import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +26,10 @@ Readings = dict[str, np.ndarray]
 
 DECISIVE = ("data", "models", "measures", "training")  # the modules whose code decides a result
 RECORDS = Path(__file__).parent / "records"
+NAME = "run"  # the entry of a cached file that says which run it holds
+DAY = 86400  # seconds
+PROVENANCE = {"date", "source", "versions", "hardware"}  # what every entry of a record must say
+PROBE = 65536  # bytes: about a run; chosen by us
 
 
 @functools.cache
@@ -66,57 +73,132 @@ def _path(folder: Path, spec: Spec, seed: int) -> Path:
     return folder / spec.question / f"{seed}.npz"
 
 
+def _name(path: Path) -> str:
+    """What a cached file says it is: the code and torch that made it, its question, its seed."""
+    return "/".join(path.with_suffix("").parts[-3:])
+
+
 def save(folder: Path, spec: Spec, seed: int, readings: Readings) -> None:
     """Keep one finished run; a reader sees the whole file or none.
 
     Raises
     ------
     OSError
-        If the folder cannot be written.
+        If the folder cannot be written; what was written by then is removed.
     """
     path = _path(folder, spec, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".part{os.getpid()}")
-    with open(part, "wb") as file:
-        np.savez(file, **readings)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            np.savez(file, **readings, **{NAME: np.array(_name(path))})
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def find(folder: Path, spec: Spec, seed: int) -> Readings | None:
-    """A finished run from the cache, or None. A damaged file is set aside, with one line on standard error."""
+    """A finished run from the cache, or None: shapes and units as in :class:`whyresnets.training.Runs`, without seeds.
+
+    A file that is damaged, or that is not the run its place says, is set aside with one line on standard error.
+
+    Raises
+    ------
+    OSError
+        If the file is there and cannot be read.
+    """
     path = _path(folder, spec, seed)
-    if not path.exists():
+    try:
+        whole = path.read_bytes()
+    except FileNotFoundError:
         return None
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        readings = _arrays(whole)
+        if (name := str(readings.pop(NAME, "nothing"))) != _name(path):
+            raise ValueError(f"it says it is {name}")
+        return readings
+    except Exception as error:  # whatever the bytes are
         aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        print(f"whyresnets: set aside a damaged run ({type(error).__name__}): {aside}", file=sys.stderr)
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            path.replace(aside)
+        print(
+            f"whyresnets: set aside a damaged run, to be done again ({type(error).__name__}): {aside}", file=sys.stderr
+        )
         return None
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, see that it can be written, and remove what was left half written a day ago or earlier.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+    for part in folder.glob("*/*.part*"):
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if time.time() - part.stat().st_mtime > DAY:
+                part.unlink()
+
+
+def _arrays(whole: bytes) -> Readings:
+    """The arrays in the bytes of an ``.npz``; nothing in them is run.
+
+    Raises an exception of some kind if the bytes are anything else.
+    """
+    with np.load(io.BytesIO(whole), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 @dataclass(frozen=True)
 class Record:
-    """A finished sweep that ships with the book: ``about`` by (question, first seed), and its arrays."""
+    """A finished sweep that ships with the book.
+
+    Attributes
+    ----------
+    about : entry -> its spec, seeds (S,), provenance, seconds, and what confirmed it (see :func:`confirm`)
+    arrays : "entry/reading" -> array, seeds first; units as in :class:`whyresnets.training.Runs`
+    """
 
     about: dict[str, dict]
     arrays: dict[str, np.ndarray]
 
+    @functools.cached_property
+    def entries(self) -> dict[tuple[Spec, int], str]:
+        """(Spec, first seed) -> entry. By the Spec itself, so a field that is added later takes its default."""
+        return {(Spec(**about["spec"]), about["seeds"][0]): key for key, about in self.about.items()}
+
     def runs(self, spec: Spec, first_seed: int = 0) -> Runs | None:
         """The recorded runs of ``spec`` from ``first_seed`` up, or None if they were not recorded."""
-        key = f"{spec.question}-{first_seed}"
-        if key not in self.about:
+        if (key := self.entries.get((spec, first_seed))) is None:
             return None
         prefix = f"{key}/"
         arrays = {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
         return Runs(spec, tuple(self.about[key]["seeds"]), arrays)
 
     @property
+    def confirmed(self) -> list[str]:
+        """The entries that other code made and today's repeats bit for bit, in the seeds that were tried."""
+        return [key for key in self._by_other_code if self._confirmed_by(key) == source_hash()]
+
+    @property
     def stale(self) -> list[str]:
-        """The keys of what was recorded with other code than today's; shown as such, never thrown away."""
+        """The entries that today's code neither made nor confirmed; shown as such, never thrown away."""
+        return [key for key in self._by_other_code if self._confirmed_by(key) != source_hash()]
+
+    @property
+    def _by_other_code(self) -> list[str]:
         return [key for key, about in self.about.items() if about["source"] != source_hash()]
+
+    def _confirmed_by(self, key: str) -> str | None:
+        return self.about[key].get("confirmed", {}).get("source")
 
 
 class RecordDamaged(Exception):
@@ -129,7 +211,7 @@ def record(name: str) -> Record | None:
     Raises
     ------
     RecordDamaged
-        If its files cannot be read.
+        If its files cannot be read, or belong to another version.
     """
     path = RECORDS / f"{name}.json"
     return _read_record(path, path.stat().st_mtime_ns) if path.exists() else None
@@ -138,10 +220,21 @@ def record(name: str) -> Record | None:
 @functools.lru_cache(maxsize=8)
 def _read_record(path: Path, _modified: int) -> Record:
     try:
-        with open(path.with_suffix(".npz"), "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return Record(json.loads(path.read_text(encoding="utf-8")), {key: file[key] for key in file.files})
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise RecordDamaged(f"the record {path} is damaged: restore it from the repository") from error
+        arrays = _arrays(path.with_suffix(".npz").read_bytes())
+        found = Record(json.loads(path.read_text(encoding="utf-8")), arrays)
+        for (spec, first), key in found.entries.items():
+            seeds = found.about[key]["seeds"]
+            if absent := PROVENANCE - set(found.about[key]):
+                raise ValueError(f"{key} does not say its {', '.join(absent)}")
+            short = [name for name, a in found.runs(spec, first).arrays.items() if len(a) != len(seeds)]
+            if short or f"{key}/train_loss" not in arrays:
+                raise ValueError(f"{key} does not hold its seeds")
+        return found
+    except Exception as error:  # whatever the bytes are
+        raise RecordDamaged(
+            f"the record {path} is damaged or of another version ({type(error).__name__}): "
+            f"restore both its files from the repository"
+        ) from error
 
 
 def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
@@ -151,24 +244,56 @@ def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
     ------
     RecordDamaged
         If that would replace a Spec's seeds by fewer.
+    OSError
+        If the folder of records cannot be written; the record is then as it was.
     """
     old = record(name) or Record({}, {})
     about, arrays = dict(old.about), dict(old.arrays)
     for runs in sweep:
+        if (before := old.entries.get((runs.spec, runs.seeds[0]))) is not None:
+            n = len(about.pop(before)["seeds"])
+            if len(runs.seeds) < n:
+                raise RecordDamaged(f"{name} holds {n} seeds of an arm: record at least as many (--seeds {n})")
+            arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{before}/")}
         key = f"{runs.spec.question}-{runs.seeds[0]}"
-        before = len(about[key]["seeds"]) if key in about else 0
-        if len(runs.seeds) < before:
-            raise RecordDamaged(f"{name} holds {before} seeds of an arm: record at least as many (--seeds {before})")
         seconds = round(float(np.sum(runs["seconds"])), 1)
         about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
-        arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{key}/")}
         arrays |= {f"{key}/{reading}": a for reading, a in runs.arrays.items()}
+    return _write(name, Record(about, arrays))
+
+
+def confirm(name: str, again: list[Runs]) -> list[str]:
+    """Compare runs done again with today's code to the record called ``name``; the entries that differ in any bit.
+
+    A change that should change no number (faster, or for another chapter) is proved so at the price of a few
+    seeds: entries of which the seeds done again came out bit for bit the same are marked as confirmed by today's
+    code. Only the seconds may differ.
+    """
+    old = record(name)
+    about, differ = dict(old.about), []
+    for runs in again:
+        key = old.entries[runs.spec, runs.seeds[0]]
+        recorded = old.runs(runs.spec, runs.seeds[0]).first(len(runs.seeds))
+        readings = set(recorded.arrays) - {"seconds"}
+        same = readings <= set(runs.arrays) and all(
+            np.array_equal(recorded[reading], runs[reading], equal_nan=True) for reading in readings
+        )
+        if same:
+            confirmed = {"date": provenance()["date"], "source": source_hash(), "seeds": list(runs.seeds)}
+            about[key] = {**about[key], "confirmed": confirmed}
+        else:
+            differ.append(key)
+    _write(name, Record(about, old.arrays))
+    return differ
+
+
+def _write(name: str, new: Record) -> Path:
     RECORDS.mkdir(exist_ok=True)
     path = RECORDS / f"{name}.json"
     parts = path.with_suffix(".npz.part"), path.with_suffix(".json.part")
     with open(parts[0], "wb") as file:
-        np.savez_compressed(file, **arrays)
-    parts[1].write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        np.savez_compressed(file, **new.arrays)
+    parts[1].write_text(json.dumps(new.about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     parts[0].replace(path.with_suffix(".npz"))
     parts[1].replace(path)
     return path

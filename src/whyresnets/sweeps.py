@@ -1,15 +1,16 @@
 """Many Specs at once: over the cores of this machine, with progress, each finished run kept as it ends."""
 
+import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from whyresnets import store
+from whyresnets import data, store
 from whyresnets.training import Runs, Spec, train
 
 Plan = Mapping[str, tuple[Spec, Sequence[int]]]  # arm -> what to run, with which seeds
@@ -20,38 +21,84 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class WorkerLost(Exception):
+    """A worker process was killed from outside; the message says what to do."""
+
+
 def run(
     plan: Plan, jobs: int | None = None, device: str = "cpu", title: str = "runs", cache: bool = True
 ) -> dict[str, Runs]:
     """Every arm of ``plan`` with its seeds, from the cache where it is there, else trained now.
 
-    One process a core with one thread each (1.7 times as fast as threads within a run); the
-    numbers do not depend on ``jobs``. Progress and time left go to standard error.
-    ``cache=False`` neither reads nor keeps anything.
+    One process a core with one thread each; the numbers do not depend on ``jobs``. Progress and time
+    left go to standard error. ``cache=False`` neither reads nor keeps anything.
+
+    Raises
+    ------
+    OSError
+        If the cache cannot be written or read; what was finished before is kept.
+    whyresnets.data.DataMissing
+        If a data set is not at hand; nothing is trained then.
+    WorkerLost
+        If the system kills a worker; what was finished before is kept.
     """
-    with nullcontext(store.cache_folder(device)) if cache else tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        missing = _missing(folder, plan.values())
+    with _folder(device, cache) as folder:
+        found = _find(folder, _asked(plan))
+        missing = [job for job, readings in found.items() if readings is None]
         if missing:
+            _check(missing, folder)
             _train_all(missing, folder, jobs or cores(), device, title)
+            found |= _find(folder, missing)
+        if lost := [job for job in missing if found[job] is None]:
+            raise OSError(errno.EIO, f"{len(lost)} finished runs vanished or were damaged", str(folder))
         return {
-            arm: Runs.stack(spec, tuple(seeds), [store.find(folder, spec, seed) for seed in seeds])
+            arm: Runs.stack(spec, tuple(seeds), [found[spec, seed] for seed in seeds])
             for arm, (spec, seeds) in plan.items()
         }
 
 
 def missing(plan: Plan, device: str = "cpu", cache: bool = True) -> list[tuple[Spec, int]]:
-    """The runs of ``plan`` that the cache does not hold yet; all of them without a cache."""
-    with nullcontext(store.cache_folder(device)) if cache else tempfile.TemporaryDirectory() as folder:
-        return _missing(Path(folder), plan.values())
+    """The runs of ``plan`` that the cache does not hold yet; all of them without a cache.
+
+    Raises
+    ------
+    OSError, whyresnets.data.DataMissing
+        If they could not be trained and kept: better said before than after an hour.
+    """
+    with _folder(device, cache) as folder:
+        absent = [job for job, readings in _find(folder, _asked(plan)).items() if readings is None]
+        _check(absent, folder)
+        return absent
 
 
-def _missing(folder: Path, wanted: Iterable[tuple[Spec, Sequence[int]]]) -> list[tuple[Spec, int]]:
-    jobs = dict.fromkeys((spec, seed) for spec, seeds in wanted for seed in seeds)
-    return [(spec, seed) for spec, seed in jobs if store.find(folder, spec, seed) is None]
+def _check(missing: Iterable[tuple[Spec, int]], folder: Path) -> None:
+    """Raise now what would otherwise stop a worker later: data that are not at hand, a folder that is not writable."""
+    for name in {spec.data for spec, _ in missing}:
+        data.load(name)
+    if missing:
+        store.prepare(folder)
+
+
+@contextmanager
+def _folder(device: str, cache: bool) -> Iterator[Path]:
+    if cache:
+        yield store.cache_folder(device)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+
+
+def _asked(plan: Plan) -> list[tuple[Spec, int]]:
+    return list(dict.fromkeys((spec, seed) for spec, seeds in plan.values() for seed in seeds))
+
+
+def _find(folder: Path, jobs: Iterable[tuple[Spec, int]]) -> dict[tuple[Spec, int], store.Readings | None]:
+    return {(spec, seed): store.find(folder, spec, seed) for spec, seed in jobs}
 
 
 def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device: str, title: str) -> None:
+    from concurrent.futures.process import BrokenProcessPool
+
     import joblib
     from tqdm import tqdm
 
@@ -64,11 +111,17 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device:
         bar_format="{desc} {percentage:3.0f}% |{bar:24}| {elapsed} gone, {remaining} left",
     )
     tasks = (joblib.delayed(_train_one)(spec, seed, device, folder) for spec, seed in missing)
-    with bar, joblib.parallel_config("loky", inner_max_num_threads=1):
-        done = joblib.Parallel(n_jobs=min(jobs, len(missing)), return_as="generator_unordered")(tasks)
-        for i, cost in enumerate(done, start=1):
-            bar.set_description(f"{title}: run {i} of {len(missing)}", refresh=False)
-            bar.update(cost)
+    try:
+        with bar, joblib.parallel_config("loky", inner_max_num_threads=1):
+            done = joblib.Parallel(n_jobs=min(jobs, len(missing)), return_as="generator_unordered")(tasks)
+            for i, cost in enumerate(done, start=1):
+                bar.set_description(f"{title}: run {i} of {len(missing)}", refresh=False)
+                bar.update(cost)
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "the system killed a worker, perhaps for want of memory: finished runs are kept, "
+            "run the same command again with fewer --jobs"
+        ) from error
 
 
 def _train_one(spec: Spec, seed: int, device: str, folder: Path) -> float:

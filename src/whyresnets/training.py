@@ -6,17 +6,20 @@ batch normalisation, no dropout. Steps, batch, widths and schedule are chosen by
 
 import hashlib
 import json
+import math
 import time
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from whyresnets import data, measures
-from whyresnets.models import ConvNet, identity_extension
+from whyresnets.models import ConvNet, Params, identity_extension
 
 SCHEDULES = ("cosine", "constant")
+PRECISIONS = ("float32", "bfloat16")
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
 
 
@@ -35,6 +38,9 @@ class Spec:
     schedule : "cosine" (to 0 at the last step) or "constant", after warm-up
     batch : examples a step; 64 chosen by us (He et al.: 128)
     momentum, weight_decay : He et al. 2015
+    augment : pad, crop and mirror each batch at random, see :func:`whyresnets.data.augment`
+    precision : "float32", or "bfloat16": products and states of the training steps in half the bits, parameters
+        and readings in float32 as ever; pays at CIFAR size, on processors and GPUs that have it
     signals : read the responses, states and gradients by layer, from 256 training examples
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
 
@@ -59,6 +65,8 @@ class Spec:
     batch: int = 64
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    augment: bool = False
+    precision: str = "float32"
     signals: bool = False
     extend_to: tuple[int, ...] = ()
 
@@ -69,9 +77,23 @@ class Spec:
             raise ValueError(f"unknown data set {self.data!r}: choose one of {', '.join(data.NAMES)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
-        if self.steps < 0 or self.batch < 2 or self.rate <= 0 or not 0 <= self.warmup < 1:
-            raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0 and warmup from 0 to below 1")
-        self.net(1)
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
+        for name in ("steps", "batch"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose a whole number")
+        for name in ("rate", "warmup", "momentum", "weight_decay"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and math.isfinite(value)):
+                raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
+        if self.steps < 0 or self.batch < 2 or self.rate <= 0 or self.weight_decay < 0:
+            raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0 and weight_decay >= 0")
+        if not (0 <= self.warmup < 1 and 0 <= self.momentum < 1):
+            raise ValueError("a Spec needs warmup and momentum from 0 to below 1")
+        net = self.net(1)
+        deeper = [replace(net, depth=depth).depth >= self.depth for depth in self.extend_to]
+        if deeper and (self.rule != "plain" or self.norm != "batch" or not all(deeper)):
+            raise ValueError("extend_to needs a plain net with norm='batch', and depths from its own up: choose those")
 
     def but(self, **changes) -> "Spec":
         """The same Spec with some fields changed: ``spec.but(depth=56)``."""
@@ -91,14 +113,14 @@ class Spec:
 
     @property
     def cost(self) -> float:
-        """A rough measure of work, in layer-steps of 64 digits: for ordering and for time left."""
+        """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
         readings = 20 + 20 * self.signals + 8 * len(self.extend_to)
         return self.depth * (self.steps * self.batch / 64 + readings)
 
 
 @dataclass(frozen=True)
 class Runs:
-    """All seeds of one Spec: every array has the seeds as its first axis (S).
+    """All ``seeds`` of one ``spec``: every one of the ``arrays`` has the seeds as its first axis (S).
 
     ``curve`` (S, T) is the mini-batch loss at each step, in nats. ``train_loss``, ``train_error``
     are over all training examples in one batch with batch statistics; ``eval_loss``,
@@ -134,7 +156,7 @@ def generator(seed: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def batches(seed: int, examples: int, batch: int, steps: int) -> torch.Tensor:
+def batches(seed: int, examples: int, batch: int, steps: int) -> Tensor:
     """Indices (T, B) of the examples of each step: epochs in fresh order, an incomplete last batch left out.
 
     Depends on the seed alone, not on the network: every arm of a seed sees the same data in the same order.
@@ -155,7 +177,7 @@ def batches(seed: int, examples: int, batch: int, steps: int) -> torch.Tensor:
 
 
 def rate_at(spec: Spec, step: int) -> float:
-    """Learning rate at ``step`` (from 0): linear warm-up, then a cosine to 0 or a constant."""
+    """Learning rate at ``step`` (from 0), dimensionless: linear warm-up, then a cosine to 0 or a constant."""
     warm = round(spec.warmup * spec.steps)
     if step < warm:
         return spec.rate * (step + 1) / warm
@@ -164,54 +186,96 @@ def rate_at(spec: Spec, step: int) -> float:
     return spec.rate * 0.5 * (1 + np.cos(np.pi * (step - warm) / (spec.steps - warm)))
 
 
+@dataclass(frozen=True)
+class Start:
+    """A run before its first step: the network and its data on the device, the order, and what is left to draw.
+
+    Attributes
+    ----------
+    net : the network
+    params, running : its parameters and running statistics; :func:`descend` changes them in place
+    train_set, test_set : images (examples, channels, height, width) and class numbers (examples,)
+    order : indices (T, B) of the examples of each step
+    draws : the generator of the augmentation
+    """
+
+    net: ConvNet
+    params: Params
+    running: Params
+    train_set: tuple[Tensor, Tensor]
+    test_set: tuple[Tensor, Tensor]
+    order: Tensor
+    draws: torch.Generator
+
+
+def begin(spec: Spec, seed: int, known: data.Dataset, device: str = "cpu") -> Start:
+    """Everything drawn from ``seed`` before training, and all of it on the device.
+
+    Raises
+    ------
+    ValueError
+        If the batch exceeds the training set.
+    """
+    net = spec.net(known.channels)
+    place = {"device": device, "memory_format": torch.channels_last}  # 1.1 times as fast as contiguous
+    params, running = net.initial(generator(seed, "initialisation"))
+    return Start(
+        net,
+        {name: p.to(**place) if p.ndim == 4 else p.to(device) for name, p in params.items()},
+        {name: r.to(device) for name, r in running.items()},
+        (known.x_train.to(**place), known.y_train.to(device)),
+        (known.x_test.to(**place), known.y_test.to(device)),
+        batches(seed, len(known.x_train), spec.batch, spec.steps).to(device),
+        generator(seed, "augmentation"),
+    )
+
+
 def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """Train one seed and read it: a dictionary of arrays, named as in :class:`Runs`, without the seeds axis.
 
     A run whose loss stops being finite ends there; what it could not reach is NaN.
     """
     known = data.load(spec.data)
-    start = time.perf_counter()
-    net = spec.net(known.channels)
-    place = {"device": device, "memory_format": torch.channels_last}  # 1.1 times as fast as contiguous
-    x, x_test = known.x_train.to(**place), known.x_test.to(**place)
-    y, y_test = known.y_train.to(device), known.y_test.to(device)
-    params, running = net.initial(generator(seed, "initialisation"))
-    params = {name: p.to(**place) if p.ndim == 4 else p.to(device) for name, p in params.items()}
-    running = {name: r.to(device) for name, r in running.items()}
-
-    order = batches(seed, len(x), spec.batch, spec.steps).to(device)
-    curve = _descend(spec, net, params, running, x, y, order)
-    readings = {"curve": curve, **_readings(spec, net, params, running, (x, y), (x_test, y_test))}
-    readings["seconds"] = time.perf_counter() - start
+    clock = time.perf_counter()
+    start = begin(spec, seed, known, device)
+    readings = {"curve": descend(spec, start), **_readings(spec, start)}
+    readings["seconds"] = time.perf_counter() - clock
     return {
         name: np.asarray(value, dtype=np.float64 if spec.signals else np.float32) for name, value in readings.items()
     }
 
 
-def _descend(spec, net, params, running, x, y, order) -> list[float]:
-    """Train ``params`` and ``running`` in place; the mini-batch loss at each step."""
-    for p in params.values():
+def descend(spec: Spec, start: Start) -> list[float]:
+    """Train the parameters of ``start`` in place; the mini-batch loss at each step, in nats (T,)."""
+    params = list(start.params.values())
+    x, y = start.train_set
+    for p in params:
         p.requires_grad_(True)
     optimiser = torch.optim.SGD(
-        params.values(), lr=spec.rate, momentum=spec.momentum, weight_decay=spec.weight_decay, fused=True
+        params, lr=spec.rate, momentum=spec.momentum, weight_decay=spec.weight_decay, fused=True
     )
     curve = [float("nan")] * spec.steps
-    for step, index in enumerate(order):
+    for step, index in enumerate(start.order):
         optimiser.param_groups[0]["lr"] = rate_at(spec, step)
-        loss = F.cross_entropy(net.logits(params, x[index], running=running), y[index])
+        images = data.augment(x[index], start.draws) if spec.augment else x[index]
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
+            logits = start.net.logits(start.params, images, running=start.running)
+        loss = F.cross_entropy(logits.float(), y[index])
         curve[step] = loss.item()
         if not np.isfinite(curve[step]):
             break
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    for p in params.values():
+    for p in params:
         p.requires_grad_(False)
     return curve
 
 
-def _readings(spec, net, params, running, train_set, test_set) -> dict:
+def _readings(spec: Spec, start: Start) -> dict:
     """What the Spec asks to be read off the network as training left it."""
+    net, params, running = start.net, start.params, start.running
+    train_set, test_set = start.train_set, start.test_set
     read = {}
     evaluation = running or None  # without normalisation there are no statistics to run
     read["train_loss"], read["train_error"] = measures.loss_and_error(net, params, *train_set)

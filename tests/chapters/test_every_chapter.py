@@ -1,0 +1,84 @@
+"""What holds for every chapter: a whole record of today's code, tuned rates, robust verdicts."""
+
+import numpy as np
+import pytest
+
+from whyresnets import claims, store, sweeps
+from whyresnets.__main__ import CHAPTERS
+from whyresnets.training import Runs
+
+LIVE_BUDGET = 240  # core-seconds of a chapter's live plan (chosen by us: minutes on a laptop)
+CLAIMS = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims]
+LIVE = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims if claim.live]
+GRIDS = [pytest.param(chapter, arm, id=arm) for chapter in CHAPTERS for arm in chapter.grid]
+
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+
+
+@each_chapter
+def test_the_record_is_complete_and_of_todays_code(chapter):
+    for name in (f"{chapter.name}-laptop", f"{chapter.name}-grid"):
+        assert store.record(name).stale == [], "run `whyresnets record --confirm`"
+    for first_seed in (0, 1000):
+        recorded = chapter.recorded(first_seed=first_seed)
+        assert set(recorded) == set(chapter.laptop)
+        assert all(len(runs.seeds) >= claims.RECORD_SEEDS for runs in recorded.values())
+
+
+@each_chapter
+def test_the_record_comes_out_again(chapter):
+    """Recorded runs, trained again as a sweep does: the same start, before chaos tells processors apart."""
+    recorded, seed = chapter.recorded(), 3
+    trained = sorted((arm for arm, spec in chapter.laptop.items() if spec.steps), key=lambda a: chapter.laptop[a].cost)
+    for arm in trained[:2]:
+        again = sweeps.run({arm: (chapter.laptop[arm], [seed])}, jobs=1, cache=False)[arm]
+        assert again["curve"][0][:3] == pytest.approx(recorded[arm]["curve"][seed][:3], rel=1e-2)
+
+
+@pytest.mark.parametrize(("chapter", "claim"), CLAIMS)
+def test_a_verdict_holds_on_seeds_that_nobody_had_looked_at(chapter, claim):
+    unseen = chapter.recorded(first_seed=1000)
+    assert all(min(runs.seeds) >= 1000 for runs in unseen.values())
+    assert claims.judge(claim, unseen).word == chapter.printed(claim).word
+
+
+@pytest.mark.parametrize(("chapter", "claim"), LIVE)
+def test_a_live_verdict_does_not_hang_on_which_five_seeds(chapter, claim):
+    """Every group of five recorded seeds gives the printed word: a reader's run should, too."""
+    for first_seed in (0, 1000):
+        recorded = chapter.recorded(first_seed=first_seed)
+        for start in range(0, 20, 5):
+            five = {}
+            for arm in claim.arms:
+                runs, some = recorded[arm], slice(start, start + 5)
+                five[arm] = Runs(runs.spec, runs.seeds[some], {k: v[some] for k, v in runs.arrays.items()})
+            assert claims.judge(claim, five).word == chapter.printed(claim).word
+
+
+@pytest.mark.parametrize(("chapter", "arm"), GRIDS)
+def test_each_rate_is_the_best_of_its_recorded_grid_and_not_at_its_edge(chapter, arm):
+    record = store.record(f"{chapter.name}-grid")
+    runs = {spec.rate: record.runs(spec, 10000) for spec in chapter.grid[arm]}
+    loss = {rate: np.mean(claims.training_loss(r)) for rate, r in runs.items()}
+    assert all(min(r.seeds) >= 10000 for r in runs.values())
+    if min(loss.values()) < claims.CHANCE - 0.05:  # otherwise no rate trains, and none is better
+        assert chapter.laptop[arm].rate == min(loss, key=loss.get)
+        assert min(loss) < chapter.laptop[arm].rate < max(loss)
+
+
+@each_chapter
+def test_the_live_plan_has_enough_seeds_and_keeps_its_budget(chapter):
+    """The budget by the seconds that the record took."""
+    live, recorded = chapter.live(), chapter.recorded()
+    assert all(len(live[arm][1]) >= claims.LIVE_SEEDS for c in chapter.claims if c.live for arm in c.arms)
+    assert sum(np.mean(recorded[arm]["seconds"]) * len(seeds) for arm, (_, seeds) in live.items()) <= LIVE_BUDGET
+
+
+@each_chapter
+def test_bands_hold_seeds_that_nobody_had_looked_at(chapter):
+    """Losses near their floor are skewed, so the 99% are checked on real runs, not on Gaussians only."""
+    recorded, inside = chapter.recorded(), []
+    for arm, runs in chapter.recorded(first_seed=1000).items():
+        low, high = claims.loss_band(claims.training_loss(recorded[arm]))
+        inside += [low <= loss <= high for loss in claims.training_loss(runs)]
+    assert np.mean(inside) > 0.96
