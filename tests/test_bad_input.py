@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -107,10 +108,13 @@ def disk_full(place):
 
 
 def killed_worker(place):
-    def lost(*_):
-        raise sweeps.WorkerLost("the system killed a worker: run the same command again with fewer --jobs")
+    """As joblib says it; `test_killed.py` kills a real one."""
+    import joblib
 
-    place.monkeypatch.setattr(sweeps, "_train_all", lost)
+    def broken(*_, **__):
+        raise BrokenProcessPool("A process in the process pool was terminated abruptly")
+
+    place.monkeypatch.setattr(joblib.Parallel, "__call__", broken)
 
 
 def cached_folder(place):
@@ -250,10 +254,13 @@ RECORDS = [
     (["judge", "--live"], "restore both its files", records_json("{")),
     (SMOKE[:2], "restore both its files", records_json("{")),
     (["record", "HE1-3"], "restore both its files", records_json("{")),
+    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry.update(confirmed=None))),
+    (["record", "HE1-3", "--seeds", "3"], "record at least as many", lambda p: p.records),
 ]
 WHILE_RUNNING = [  # these have announced what they will do before it happens
     (SMOKE, "free it or name another", disk_full),
-    (SMOKE, "fewer --jobs", killed_worker),
+    (SMOKE, "fewer --jobs; finished runs are kept", killed_worker),
+    ([*SMOKE, "--no-cache"], "fewer --jobs; nothing was kept", killed_worker),
     ([*SMOKE, "--json", "/dev/full"], "No space left"),
 ]
 BEFORE = [*COMMANDS, *CLAIMS, *NUMBERS, *DEVICES, *NOT_BUILT, *TOGETHER, *FILES, *DATA, *RECORDS]
@@ -305,7 +312,8 @@ def test_what_goes_wrong_on_the_way_is_answered_by_one_clear_line(case, answer):
 
 def outside(arguments, cache, **how):
     command = [sys.executable, "-m", "whyresnets", *arguments]
-    environment = {**os.environ, "WHYRESNETS_CACHE": str(cache)}
+    # No bytecode: where no file may grow, Python would leave stumps of it in the environment.
+    environment = {**os.environ, "WHYRESNETS_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, timeout=300, **how)
 
 
@@ -335,7 +343,7 @@ def test_a_reader_that_stops_listening(tmp_path):
     os.close(read)
     said = outside(["claims", "--json"], tmp_path, stdout=write)
     os.close(write)
-    assert said.stderr == ""
+    assert said.returncode == 2 and said.stderr == ""
 
 
 def test_a_chapter_runs_from_any_folder(tmp_path):
@@ -362,6 +370,10 @@ IMPOSSIBLE = [
     {"weight_decay": -1e-4},
     {"gain": float("nan")},
     {"widths": (8, 16)},
+    {"widths": None},
+    {"extend_to": 56},
+    {"augment": "no"},
+    {"silent": "false"},
     {"widths": (8, 0, 32)},
     {"rule": "dense"},
     {"norm": "layer"},

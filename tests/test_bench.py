@@ -86,12 +86,12 @@ def test_the_shares_of_the_time_are_shares():
     assert sum(shares.values()) == pytest.approx(1) and all(share > 0 for share in shares.values())
 
 
-def test_throughput_takes_turns_and_counts_jobs():
+def test_throughput_counts_jobs_of_both_sides():
     result = bench.throughput(Workload("tiny", TINY, job=20), rounds=2)
     assert len(result.ours) == len(result.plain) == 2 and min(result.ours + result.plain) > 0
     assert result.gflop == pytest.approx(10 * bench.gflop(TINY))
     assert result.share([3600.0], ceiling=result.gflop) == pytest.approx(1)  # a job a second, at a job's work a second
-    assert result.ratio == pytest.approx(sum(result.ours) / sum(result.plain), rel=9)
+    assert result.ratio == pytest.approx(sum(result.ours) / sum(result.plain))  # of two rounds the median is the mean
 
 
 def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):

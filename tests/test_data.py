@@ -63,6 +63,21 @@ def test_augment_equals_torchvision_image_by_image():
     assert 0 < mirrored.sum() < 32 and down.min() == 0 and right.max() == 8  # every kind was met
 
 
+def test_damaged_fashion_mnist_gives_one_clear_line(tmp_path, monkeypatch):
+    """torchvision only looks whether its files are there."""
+    from torchvision import datasets
+
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for kind in ("train", "t10k"):
+        for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            (folder / f"{kind}-{name}").write_bytes(b"damaged")
+    monkeypatch.setattr(datasets.FashionMNIST, "download", lambda _: None)
+    monkeypatch.setenv("WHYRESNETS_DATA", str(tmp_path))
+    with pytest.raises(data.DataMissing, match="WHYRESNETS_DATA"):
+        data.load.__wrapped__("fashion_mnist")
+
+
 def test_real_cifar10_loads_through_torchvision():
     if not os.environ.get("WHYRESNETS_DATA"):
         pytest.skip("WHYRESNETS_DATA is not set: it names the folder that holds cifar-10-batches-py")

@@ -39,7 +39,8 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 UNFINISHED = r"\b(?:TODO|FIXME|XXX|TBD|[Ll]orem)\b"
 # A path of the machine on which something was run.
-PLACES = [r"/(?:home|Users|tmp|var|opt)/", r"\b[A-Z]:\\", re.escape(str(ROOT)), re.escape(str(Path.home()))]
+HERE = [re.escape(str(place)) for place in (ROOT, Path.home()) if len(place.parts) > 2]  # "/src" or "/" say nothing
+PLACES = [r"/(?:home|Users|tmp|var|opt)/", r"\b[A-Z]:\\", *HERE]
 MACHINE = "|".join(PLACES)
 
 
@@ -48,7 +49,9 @@ def typed_files() -> list[Path]:
     inside = [path for name in (".ci", ".github", ".vscode", "book") for path in (ROOT / name).rglob("*")]
     caches = {".ruff_cache", ".ipynb_checkpoints", ".jupyter_cache"}
     found = [path for path in (*ROOT.iterdir(), *inside) if path.is_file() and not caches & set(path.parts)]
-    return sorted([path for path in found if path.suffix not in (".ipynb", ".zip")] + MODULES)
+    typed = {"", ".md", ".py", ".toml", ".txt", ".yml", ".yaml", ".json", ".cff", ".bib", ".css"}
+    own = [path for path in found if path.suffix in typed and path.name not in (".DS_Store", ".coverage")]
+    return sorted(own + MODULES)
 
 
 def floor(name: str) -> int:

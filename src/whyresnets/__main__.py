@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import traceback
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -30,25 +31,34 @@ class BadInput(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status: 0 as printed, 1 some verdict differs, 2 anything else."""
     options = argparse.Namespace()
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     try:
         _parser().parse_args(arguments, options)
         status = options.command(options)
         sys.stdout.flush()  # here, so that a full disk behind the output is reported below
         return status
-    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged, sweeps.WorkerLost) as error:
+    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged) as error:
         print(f"whyresnets: {error}", file=sys.stderr)
+    except sweeps.WorkerLost as error:
+        print(f"whyresnets: {error}; {_what_is_kept(options)}", file=sys.stderr)
     except BrokenPipeError:  # `whyresnets claims | head`: nobody is listening any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         place = error.filename or "the disk or the output"
         print(f"whyresnets: cannot use {place}: {error.strerror or error}; {_remedy(place)}", file=sys.stderr)
     except KeyboardInterrupt:
-        kept = "finished runs are kept, the same command goes on from there"
-        lost = "nothing was kept, as --no-cache asked"
-        print(f"\nwhyresnets: stopped; {lost if getattr(options, 'no_cache', False) else kept}", file=sys.stderr)
+        print(f"\nwhyresnets: stopped; {_what_is_kept(options)}", file=sys.stderr)
     except Exception:  # a mistake of ours: show all of it, and never the status that means "differs"
         traceback.print_exc()
     return 2
+
+
+def _what_is_kept(options) -> str:
+    if not hasattr(options, "jobs"):  # a command that trains nothing for the cache
+        return "nothing was to be kept"
+    if getattr(options, "no_cache", False):
+        return "nothing was kept, as --no-cache asked"
+    return "finished runs are kept, the same command goes on from there"
 
 
 def _remedy(place: str) -> str:
@@ -138,7 +148,7 @@ def _listed(chapter: Chapter, claim: Claim) -> dict:
 def _bench(options) -> int:
     if options.json is not None:
         _writable(Path(options.json))
-    print(f"bench: {len(bench.WORKLOADS)} workloads, about two minutes, best on a quiet machine", file=sys.stderr)
+    print(f"bench: {len(bench.WORKLOADS)} workloads, about three minutes, best on a quiet machine", file=sys.stderr)
     ceiling = bench.ceiling()
     results, shares = [], {}
     for workload in bench.WORKLOADS:
@@ -214,11 +224,12 @@ def _writable(path: Path) -> None:
 def _write_json(path: Path, rows: list[dict]) -> None:
     """Write the whole file or leave the old one as it was."""
     text = json.dumps(rows, indent=1) + "\n"
-    part = path if _is_device(path) else path.with_name(path.name + ".part")
+    whole = path.resolve()  # where a link leads
+    part = path if _is_device(path) else whole.with_name(f"{uuid.uuid4().hex}.part")
     try:
         part.write_text(text, encoding="utf-8")
         if part != path:
-            part.replace(path)
+            part.replace(whole)
     except OSError as error:
         if part != path:
             part.unlink(missing_ok=True)
@@ -295,8 +306,9 @@ def _record(options) -> int:
         if whole and not options.grid:  # the arms that are shown only, too
             seeds = next(iter(plan.values()))[1]
             plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
-        runs = _run(chapter, plan, options)
         name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
+        store.refuse_fewer(name, plan.values())
+        runs = _run(chapter, plan, options)
         print(f"recorded {len(runs)} arms in {store.write_record(name, list(runs.values()), options.device)}")
     return 0
 

@@ -113,7 +113,7 @@ def _from_torchvision(name: str) -> Dataset:
     for train in (True, False):
         try:
             found = kind(root, train=train, download=False)
-        except RuntimeError:
+        except Exception:  # a RuntimeError if they are absent; if they are damaged, of any kind
             found = _download(kind, root, train, name)
         x = torch.as_tensor(found.data).float() / 255
         x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x.unsqueeze(1)

@@ -15,6 +15,8 @@ import platform
 import sys
 import tempfile
 import time
+import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,11 +89,13 @@ def save(folder: Path, spec: Spec, seed: int, readings: Readings) -> None:
         If the folder cannot be written; what was written by then is removed.
     """
     path = _path(folder, spec, seed)
-    part = path.with_suffix(f".part{os.getpid()}")
+    part = path.with_suffix(f".part{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
             np.savez(file, **readings, **{NAME: np.array(_name(path))})
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the name is
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -121,10 +125,10 @@ def find(folder: Path, spec: Spec, seed: int) -> Readings | None:
     except Exception as error:  # whatever the bytes are
         aside = path.with_suffix(".damaged")
         with contextlib.suppress(FileNotFoundError):  # another process was faster
-            path.replace(aside)
-        print(
-            f"whyresnets: set aside a damaged run, to be done again ({type(error).__name__}): {aside}", file=sys.stderr
-        )
+            if path.read_bytes() == whole:
+                path.replace(aside)
+        what = f"set aside a damaged run, to be done again ({type(error).__name__})"
+        print(f"whyresnets: {what}: {aside}", file=sys.stderr)
         return None
 
 
@@ -229,6 +233,7 @@ def _read_record(path: Path, _modified: int) -> Record:
             short = [name for name, a in found.runs(spec, first).arrays.items() if len(a) != len(seeds)]
             if short or f"{key}/train_loss" not in arrays:
                 raise ValueError(f"{key} does not hold its seeds")
+        _ = found.stale  # what confirmed an entry is read, too
         return found
     except Exception as error:  # whatever the bytes are
         raise RecordDamaged(
@@ -247,19 +252,32 @@ def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
     OSError
         If the folder of records cannot be written; the record is then as it was.
     """
+    refuse_fewer(name, [(runs.spec, runs.seeds) for runs in sweep])
     old = record(name) or Record({}, {})
     about, arrays = dict(old.about), dict(old.arrays)
     for runs in sweep:
         if (before := old.entries.get((runs.spec, runs.seeds[0]))) is not None:
-            n = len(about.pop(before)["seeds"])
-            if len(runs.seeds) < n:
-                raise RecordDamaged(f"{name} holds {n} seeds of an arm: record at least as many (--seeds {n})")
+            del about[before]
             arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{before}/")}
         key = f"{runs.spec.question}-{runs.seeds[0]}"
         seconds = round(float(np.sum(runs["seconds"])), 1)
         about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
         arrays |= {f"{key}/{reading}": a for reading, a in runs.arrays.items()}
     return _write(name, Record(about, arrays))
+
+
+def refuse_fewer(name: str, plan: Iterable[tuple[Spec, Sequence[int]]]) -> None:
+    """Ask this before hours are spent on a record.
+
+    Raises
+    ------
+    RecordDamaged
+        If the record called ``name`` holds more seeds of a Spec of ``plan`` than would replace them.
+    """
+    old = record(name) or Record({}, {})
+    for spec, seeds in plan:
+        if (key := old.entries.get((spec, seeds[0]))) is not None and len(seeds) < (n := len(old.about[key]["seeds"])):
+            raise RecordDamaged(f"{name} holds {n} seeds of an arm: record at least as many (--seeds {n})")
 
 
 def confirm(name: str, again: list[Runs]) -> list[str]:
@@ -275,27 +293,35 @@ def confirm(name: str, again: list[Runs]) -> list[str]:
         key = old.entries[runs.spec, runs.seeds[0]]
         recorded = old.runs(runs.spec, runs.seeds[0]).first(len(runs.seeds))
         readings = set(recorded.arrays) - {"seconds"}
-        same = readings <= set(runs.arrays) and all(
-            np.array_equal(recorded[reading], runs[reading], equal_nan=True) for reading in readings
-        )
+        same = readings <= set(runs.arrays) and all(_same_bits(recorded[r], runs[r]) for r in readings)
         if same:
             confirmed = {"date": provenance()["date"], "source": source_hash(), "seeds": list(runs.seeds)}
             about[key] = {**about[key], "confirmed": confirmed}
         else:
             differ.append(key)
-    _write(name, Record(about, old.arrays))
+    _write(name, Record(about, old.arrays), arrays=False)
     return differ
 
 
-def _write(name: str, new: Record) -> Path:
+def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+
+
+def _write(name: str, new: Record, arrays: bool = True) -> Path:
     RECORDS.mkdir(exist_ok=True)
     path = RECORDS / f"{name}.json"
     parts = path.with_suffix(".npz.part"), path.with_suffix(".json.part")
-    with open(parts[0], "wb") as file:
-        np.savez_compressed(file, **new.arrays)
-    parts[1].write_text(json.dumps(new.about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    parts[0].replace(path.with_suffix(".npz"))
-    parts[1].replace(path)
+    try:
+        if arrays:
+            with open(parts[0], "wb") as file:
+                np.savez_compressed(file, **new.arrays)
+        parts[1].write_text(json.dumps(new.about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        if arrays:
+            parts[0].replace(path.with_suffix(".npz"))
+        parts[1].replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
     return path
 
 

@@ -49,7 +49,10 @@ def run(
             _check(missing, folder)
             _train_all(missing, folder, jobs or cores(), device, title)
             found |= _find(folder, missing)
-        if lost := [job for job in missing if found[job] is None]:
+        if lost := [job for job in missing if found[job] is None]:  # another process set them aside just then
+            _train_all(lost, folder, jobs or cores(), device, title)
+            found |= _find(folder, lost)
+        if lost := [job for job in lost if found[job] is None]:
             raise OSError(errno.EIO, f"{len(lost)} finished runs vanished or were damaged", str(folder))
         return {
             arm: Runs.stack(spec, tuple(seeds), [found[spec, seed] for seed in seeds])
@@ -119,8 +122,7 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device:
                 bar.update(cost)
     except BrokenProcessPool as error:
         raise WorkerLost(
-            "the system killed a worker, perhaps for want of memory: finished runs are kept, "
-            "run the same command again with fewer --jobs"
+            "the system killed a worker, perhaps for want of memory: run the same command again with fewer --jobs"
         ) from error
 
 

@@ -72,7 +72,13 @@ class Spec:
 
     def __post_init__(self):
         for name in ("widths", "extend_to"):  # a Spec read from JSON brings lists
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple):
+                raise ValueError(f"{name} {value!r} is impossible: choose a tuple of whole numbers")
+            object.__setattr__(self, name, tuple(value))
+        for name in ("augment", "silent", "signals"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose True or False")
         if self.data not in data.NAMES:
             raise ValueError(f"unknown data set {self.data!r}: choose one of {', '.join(data.NAMES)}")
         if self.schedule not in SCHEDULES:
@@ -84,7 +90,7 @@ class Spec:
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose a whole number")
         for name in ("rate", "warmup", "momentum", "weight_decay"):
             value = getattr(self, name)
-            if not (isinstance(value, int | float) and math.isfinite(value)):
+            if not (isinstance(value, int | float) and abs(value) < math.inf):
                 raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
         if self.steps < 0 or self.batch < 2 or self.rate <= 0 or self.weight_decay < 0:
             raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0 and weight_decay >= 0")
