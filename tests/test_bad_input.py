@@ -304,7 +304,7 @@ def test_bad_input_is_answered_by_one_clear_line(case, answer):
 def test_what_goes_wrong_on_the_way_is_answered_by_one_clear_line(case, answer):
     if "/dev/full" in case[0] and not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
-    answer(*case)
+    assert answer(*case).err.splitlines()[-1].startswith("whyresnets: ")
 
 
 # --- Outside the process: what the system itself refuses -------------------------------------------
