@@ -27,6 +27,7 @@ def test_judge_at_smoke_scale_writes_what_the_contract_lists(cache, tmp_path, ca
     path = tmp_path / "verdicts.json"
     assert main(["judge", "HE1-1", "HE1-3", "--scale", "smoke", "--jobs", "1", "--json", str(path)]) == 0
     shown = capsys.readouterr()
+    assert "its verdicts mean nothing" in shown.out
     assert "HE1-1" in shown.out and "to do" in shown.err and not re.search(r"run \d+ of", shown.out)
     rows = json.loads(path.read_text())
     assert [row["id"] for row in rows] == ["HE1-1", "HE1-3"]

@@ -11,6 +11,7 @@ from whyresnets.claims import Chapter, Claim, Outcome, Verdict
 from whyresnets.training import Runs
 
 NOT_RUN = "not run yet"
+SMOKE = "Smoke scale tests only that everything runs: its verdicts mean nothing and are compared with nothing."
 STALE = "The record was made with other code than today's."
 
 
@@ -157,6 +158,8 @@ def judged(judgements: Sequence[Row], not_run: Mapping[Claim, Verdict | None] | 
         lines.append((claim.id, "", f"{c.side} {c.threshold:g}", "not re-run", _word(printed), known, "", ""))
     if any(row.stale for row in judgements):
         notes.append(STALE)
+    if any(row.scale == "smoke" for row in judgements):
+        notes.append(SMOKE)
     yours = ("claim", "your effect [95% interval]", "predicted", "your verdict")
     theirs = ("printed verdict", "printed effect [95% interval]", "99% band for yours", "seconds")
     return Table((*yours, *theirs), lines, "\n".join(notes))
