@@ -339,3 +339,12 @@ def test_the_sums_of_an_effect_name_different_arms():
     for _, claim in EVERY_CLAIM:
         for condition in itertools.chain(claim.conditions, *(t.conditions for t in claim.tests)):
             assert len(set(condition.effect.arms)) == len(condition.effect.arms)
+
+
+def test_a_verdict_is_printed_from_the_seeds_that_all_arms_of_the_claim_have(monkeypatch):
+    """As after `record HE1-1 --seeds 30`: the arms that other claims share have more seeds than the rest of theirs."""
+    chapter = CHAPTERS[0]
+    recorded, claim = chapter.recorded(), chapter.claims[0]
+    uneven = recorded | {claim.arms[0]: recorded[claim.arms[0]].first(7)}
+    monkeypatch.setattr(claims.Chapter, "recorded", lambda *_: uneven)
+    assert chapter.printed(claim).n == 7

@@ -109,6 +109,21 @@ def test_a_damaged_file_that_another_process_set_aside_first_is_no_error(cache, 
     assert store.find(cache, tiny, 0) is None
 
 
+def test_a_good_run_that_another_process_saved_just_then_is_not_set_aside(cache, tiny, monkeypatch):
+    path = stored(cache, tiny)
+    good = path.read_bytes()
+    path.write_bytes(b"damaged")
+
+    def saved_meanwhile(whole):
+        path.write_bytes(good)
+        raise ValueError("what was read is damaged")
+
+    with monkeypatch.context() as other:
+        other.setattr(store, "_arrays", saved_meanwhile)
+        assert store.find(cache, tiny, 0) is None
+    assert store.find(cache, tiny, 0) is not None and not path.with_suffix(".damaged").exists()
+
+
 def test_parts_that_a_kill_left_are_removed_after_a_day_and_not_before(cache, tiny):
     path = stored(cache, tiny)
     old, fresh = path.with_suffix(".part1"), path.with_suffix(".part2")
