@@ -38,7 +38,7 @@ def same_weights(net, params) -> PlainNet:
 @pytest.mark.parametrize("spec", [TINY, PICTURES], ids=["digits", "pictures"])
 def test_both_sides_train_the_same_network(spec):
     """Same weights in, same logits and same gradients out."""
-    net = spec.net(bench._dataset(spec.data).channels)
+    net = spec.net(bench._dataset(spec.data).x_train.shape[1:])
     params, running = net.initial(training.generator(0, "initialisation"))
     plain = same_weights(net, params)
     x, y = bench._dataset(spec.data).x_train[:16], bench._dataset(spec.data).y_train[:16]

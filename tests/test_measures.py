@@ -5,12 +5,20 @@ import torch
 import torch.nn.functional as F
 
 from whyresnets import measures
-from whyresnets.models import ConvNet
+from whyresnets.models import ConvNet, DenseNet
+
+NETS = {
+    "plain": ConvNet(8, "plain", (3, 4, 5), channels=1),
+    "residual": ConvNet(8, "residual", (3, 4, 5), channels=1),
+    "pre-activation": ConvNet(10, "residual", (3, 4, 5), channels=1, order="pre"),
+    "dense": DenseNet(5, "residual", width=6),
+    "dense, no norm": DenseNet(5, "rescaled", width=6, norm="none", activation="abs"),
+}
 
 
-@pytest.fixture(params=["plain", "residual"])
+@pytest.fixture(params=NETS)
 def case(request):
-    net = ConvNet(8, request.param, (3, 4, 5), channels=1)
+    net = NETS[request.param]
     generator = torch.Generator().manual_seed(5)
     params, _ = net.initial(generator, torch.float64)
     x = torch.randn(7, 1, 8, 8, generator=generator, dtype=torch.float64)
@@ -42,6 +50,7 @@ def test_loss_and_error_equal_the_definition(case):
     assert error == pytest.approx(sum(int(p.argmax() != c) for p, c in zip(probabilities, y, strict=True)) / 7)
 
 
+@pytest.mark.parametrize("case", ["plain", "residual"], indirect=True)
 def test_response_std_is_one_where_normalisation_makes_it_so(case):
     net, params, x, y = case
     std = measures.response_std(net, params, x, y)
@@ -55,11 +64,43 @@ def test_state_std_equals_the_states_own(case):
     assert measures.state_std(net, params, x, y).tolist() == pytest.approx(expected)
 
 
+def test_state_cosine_equals_the_definition(case):
+    net, params, x, y = case
+    expected = []
+    for h in net.states(params, x):
+        flat = [image.flatten() for image in h]
+        cosines = [a @ b / (a.norm() * b.norm()) for a, b in zip(flat, [flat[-1], *flat[:-1]], strict=True)]
+        expected.append(torch.stack(cosines).mean().item())
+    assert measures.state_cosine(net, params, x, y).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_singular_values_are_those_of_the_explicit_matrix(side):
+    """Circular padding, stride 1: an SVD of the whole matrix, built column by column."""
+    weight = torch.randn(3, 2, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    columns = []
+    for i in range(2 * 16):
+        image = torch.zeros(2 * 16, dtype=torch.float64)
+        image[i] = 1
+        padded = F.pad(image.view(1, 2, 4, 4), 4 * (side // 2,), mode="circular")
+        columns.append(F.conv2d(padded, weight).flatten())
+    expected = torch.linalg.svdvals(torch.stack(columns, 1))
+    assert torch.allclose(measures.singular_values(weight, grid=4), expected, atol=1e-12)
+
+
+def test_the_condition_number_is_that_of_the_transitions():
+    net = ConvNet(10, "residual", (2, 3, 4), channels=1, order="pre")
+    params, _ = net.initial(torch.Generator().manual_seed(0), torch.float64)
+    params["1.transition.weight"][:] = torch.tensor([[3.0, 0], [0, 0.5], [0, 0]]).view(3, 2, 1, 1)
+    found = measures.condition_number(net, params)
+    assert found[0].item() == pytest.approx(6) and found[1] > 1
+
+
 def test_measuring_changes_nothing(case):
     net, params, x, y = case
     before = copy.deepcopy(params)
-    for measure in (measures.response_std, measures.state_std, measures.state_gradient_norm, measures.loss_and_error):
-        measure(net, params, x, y)
+    for name in ("response_std", "state_std", "state_cosine", "state_gradient_norm", "loss_and_error"):
+        getattr(measures, name)(net, params, x, y)
     assert all(torch.equal(before[name], p) and p.grad is None for name, p in params.items())
 
 

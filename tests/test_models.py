@@ -1,8 +1,19 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from whyresnets.models import RULES, ConvNet, identity_extension, join, option_a, parameter_count
+from whyresnets.models import (
+    RULES,
+    ConvNet,
+    DenseNet,
+    identity_extension,
+    join,
+    option_a,
+    parameter_count,
+    procrustes,
+)
 
 
 def drawn(net, batch=6, size=8, dtype=torch.float64):
@@ -25,6 +36,23 @@ def test_depth_counts_weighted_layers(depth):
     assert sum(name.endswith("weight") for name in params) == depth
 
 
+JOINED = {
+    "plain": lambda shortcut, branch: branch,
+    "residual": lambda shortcut, branch: shortcut + branch,
+    "half": lambda shortcut, branch: shortcut / 2 + branch,
+    "stranger": lambda shortcut, branch: torch.cat([shortcut[-1:], shortcut[:-1]]) + branch,
+    "rescaled": lambda shortcut, branch: (shortcut + branch) / 2**0.5,
+}
+
+
+def batch_norm(params, name, h):
+    """By torch.nn's module."""
+    kind = torch.nn.BatchNorm2d if h.ndim == 4 else torch.nn.BatchNorm1d
+    norm = kind(h.shape[1], dtype=h.dtype)
+    norm.weight.data, norm.bias.data = params[f"{name}.scale"], params[f"{name}.shift"]
+    return norm(h)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_logits_equal_the_network_written_out_with_modules(rule):
     """An independent, obvious implementation with torch.nn layers, in float64."""
@@ -43,16 +71,153 @@ def test_logits_equal_the_network_written_out_with_modules(rule):
         branch = layer(f"{name}.b", F.relu(layer(f"{name}.a", h, stride)))
         shortcut = torch.zeros_like(branch)
         shortcut[:, : h.shape[1]] = h[:, :, ::stride, ::stride]
-        if rule == "stranger":
-            shortcut = torch.cat([shortcut[-1:], shortcut[:-1]])
-        h = F.relu(branch + {"plain": 0, "residual": 1, "half": 0.5, "stranger": 1}[rule] * shortcut)
+        h = F.relu(JOINED[rule](shortcut, branch))
     expected = h.mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_pre_activation_equals_the_network_written_out(rule, norm):
+    """Order "pre": norm, ReLU, convolution; between stages a 1x1 convolution of stride 2; norm and ReLU at the end."""
+    net = ConvNet(16, rule, (3, 4, 5), channels=2, norm=norm, order="pre")
+    params, _, x = drawn(net)
+
+    def active(name, h):
+        return F.relu(batch_norm(params, name, h) if norm == "batch" else h)
+
+    h = F.conv2d(x, params["stem.weight"], padding=1)
+    for stage in range(3):
+        if stage:
+            h = torch.einsum("oi,bihw->bohw", params[f"{stage}.transition.weight"][:, :, 0, 0], h[:, :, ::2, ::2])
+        for unit in (f"{stage}.0", f"{stage}.1"):
+            branch = F.conv2d(active(f"{unit}.a", h), params[f"{unit}.a.weight"], padding=1)
+            branch = F.conv2d(active(f"{unit}.b", branch), params[f"{unit}.b.weight"], padding=1)
+            h = JOINED[rule](h, branch)
+    expected = active("last", h).mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
+    assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+    assert len(net.states(params, x)) == 9 and net.transitions == [2, 5]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("norm", "activation"), [("batch", "relu"), ("none", "relu"), ("none", "abs"), ("none", "linear")]
+)
+def test_a_dense_net_equals_the_network_written_out(rule, norm, activation):
+    net = DenseNet(5, rule, 4, 18, norm=norm, activation=activation)
+    params, _ = net.initial(torch.Generator().manual_seed(3), torch.float64)
+    x = torch.randn(6, 2, 3, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+    def active(name, h):
+        h = batch_norm(params, name, h) if norm == "batch" else h
+        return {"relu": h.clamp(min=0), "abs": h.abs(), "linear": h}[activation]
+
+    h = x.reshape(6, 18) @ params["stem.weight"].T
+    for unit in "012":
+        h = JOINED[rule](h, active(unit, h) @ params[f"{unit}.weight"].T)
+    expected = active("last", h) @ params["head.weight"].T + params["head.bias"]
+    assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+
+
+def test_running_statistics_serve_in_evaluation_wherever_there_is_a_norm():
+    """Also at the end of a pre-activation net: one image alone gets the same scores as among others."""
+    for net in (ConvNet(10, widths=(2, 3, 4), channels=1, order="pre"), DenseNet(5, width=4)):
+        params, running = net.initial(torch.Generator().manual_seed(3), torch.float64)
+        x = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+        net.logits(params, x, running=running)
+        together = net.logits(params, x, running=running, training=False)
+        alone = net.logits(params, x[:1], running=running, training=False)
+        assert torch.allclose(together[:1], alone, atol=1e-12)
+        assert not torch.allclose(together, net.logits(params, x), atol=1e-3)
+
+
+def test_orthogonal_weights_are_orthogonal_and_as_large_as_those_of_he():
+    for activation, square in (("relu", 2), ("abs", 1)):
+        net = DenseNet(4, width=32, norm="none", activation=activation, weights="orthogonal")
+        weight = net.initial(torch.Generator().manual_seed(0), torch.float64)[0]["0.weight"]
+        assert torch.allclose(weight @ weight.T, square * torch.eye(32, dtype=torch.float64), atol=1e-12)
+        he = DenseNet(4, width=32, norm="none", activation=activation)
+        drawn_he = he.initial(torch.Generator().manual_seed(0), torch.float64)[0]["0.weight"]
+        assert drawn_he.square().sum() / 32 == pytest.approx(square, rel=0.1)
+
+
+def test_orthogonal_layers_with_absolute_values_keep_every_norm():
+    """Forward and backward, for each image by itself: the Jacobian of a unit is orthogonal."""
+    net = DenseNet(40, width=16, norm="none", activation="abs", weights="orthogonal")
+    params, _ = net.initial(torch.Generator().manual_seed(0), torch.float64)
+    x = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    states = net.states(params, x)
+    assert torch.allclose(states[0].norm(dim=1), states[-1].norm(dim=1), atol=1e-12)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda h: net.states(params, x, nudges=[h] + [0.0] * 38)[-1][0], 0 * states[0]
+    )[:, 0]
+    assert torch.allclose(jacobian @ jacobian.T, torch.eye(16, dtype=torch.float64), atol=1e-12)
+
+
+# --- Procrustes ---------------------------------------------------------------------------------
+
+
+def matrix_of(weight, grid, stride=1, circular=True):
+    """The explicit matrix of a convolution on a ``grid`` x ``grid`` map, column by column."""
+    _, before, side, _ = weight.shape
+    columns = []
+    for i in range(before * grid * grid):
+        image = torch.zeros(before * grid * grid, dtype=weight.dtype)
+        image[i] = 1
+        image = image.view(1, before, grid, grid)
+        if side == 3:
+            image = F.pad(image, (1, 1, 1, 1), mode="circular" if circular else "constant")
+        columns.append(F.conv2d(image, weight, stride=stride).flatten())
+    return torch.stack(columns, 1)
+
+
+def kernel(after, before, side):
+    return torch.randn(after, before, side, side, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_projected_transition_keeps_norms_exactly(stride):
+    """1x1 at stride 2: the explicit matrix has n_in ones times sqrt(n_out / n_in) a kept pixel, and zeros else."""
+    projected = procrustes(kernel(6, 3, 1))
+    values = torch.linalg.svdvals(matrix_of(projected, 4, stride))
+    kept = 3 * (4 // stride) ** 2
+    assert torch.allclose(values[:kept], torch.full((kept,), 2**0.5, dtype=torch.float64), atol=1e-12)
+    assert (values[kept:] < 1e-12).all()
+
+
+def test_the_projection_is_the_closest_kernel_that_keeps_norms():
+    """Procrustes: no other such kernel, near it or anywhere, is closer to the one that was projected."""
+    weight, generator = kernel(6, 3, 1), torch.Generator().manual_seed(0)
+    best = (procrustes(weight) - weight).norm()
+    for size in (1e-3, 0.1, 1.0, 100.0):
+        for _ in range(50):
+            noise = size * torch.randn(weight.shape, generator=generator, dtype=torch.float64)
+            other = procrustes(procrustes(weight) + noise)
+            assert (other - weight).norm() >= best - 1e-12
+
+
+def test_a_3x3_kernel_is_projected_exactly_where_nothing_is_cut_and_roughly_elsewhere():
+    """On a 3x3 map, circular and of stride 1, the kernel has as many taps as the map has pixels."""
+    weight = kernel(4, 4, 3)
+    exact = torch.linalg.svdvals(matrix_of(procrustes(weight, grid=3), 3))
+    assert torch.allclose(exact, torch.ones_like(exact), atol=1e-12)
+    before, after = (torch.linalg.svdvals(matrix_of(w, 8)).log().std() for w in (weight, procrustes(weight, grid=8)))
+    assert 0.05 < after < 0.7 * before
+
+
+def test_spread_sets_the_condition_number_and_keeps_the_size():
+    weight = kernel(6, 3, 1)
+    even, spread = procrustes(weight, size=1.5), procrustes(weight, size=1.5, spread=100.0)
+    values = torch.linalg.svdvals(spread[:, :, 0, 0])
+    assert (values[0] / values[-1]).item() == pytest.approx(100)
+    assert spread.norm().item() == pytest.approx(even.norm().item())
+    assert torch.allclose(procrustes(weight[:, :, 0, 0], size=1.5), even[:, :, 0, 0])
 
 
 def test_rules_differ_in_the_join_only():
     shortcut, branch = torch.tensor([[1.0], [2.0]]), torch.tensor([[10.0], [20.0]])
     got = {rule: join(rule, shortcut, branch).flatten().tolist() for rule in RULES}
+    assert got.pop("rescaled") == pytest.approx([11 * 0.5**0.5, 22 * 0.5**0.5])
     assert got == {"plain": [10, 20], "residual": [11, 22], "half": [10.5, 21], "stranger": [12, 21]}
 
 
@@ -129,8 +294,45 @@ def test_the_identity_extension_needs_a_plain_normalised_shallower_net():
         ({"norm": "layer"}, "batch"),
         ({"padding": "reflect"}, "circular"),
         ({"norm": "none", "silent": True}, "norm='batch'"),
+        ({"order": "pre"}, "6 n \\+ 4"),
+        ({"order": "mid"}, "post"),
+        ({"widths": (4, 4)}, "choose 3"),
+        ({"gain": math.nan}, "finite"),
     ],
 )
 def test_impossible_networks_are_refused(field, says):
     with pytest.raises(ValueError, match=says):
         ConvNet(**{"depth": 20, **field})
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ({"depth": 2}, "3 or more"),
+        ({"rule": "dense"}, "residual"),
+        ({"norm": "layer"}, "batch"),
+        ({"activation": "tanh"}, "abs"),
+        ({"weights": "glorot"}, "orthogonal"),
+        ({"width": 0}, "1 or more"),
+        ({"gain": math.inf}, "finite"),
+    ],
+)
+def test_impossible_dense_networks_are_refused(field, says):
+    with pytest.raises(ValueError, match=says):
+        DenseNet(**{"depth": 20, **field})
+
+
+def test_only_kernels_that_are_there_can_be_projected():
+    assert ConvNet(10, order="pre").kernels("transitions") == ["1.transition.weight", "2.transition.weight"]
+    assert ConvNet(10, order="pre").kernels("ordinary") == ["0.0.b.weight", "1.0.b.weight"]
+    assert len(ConvNet(10, order="pre").kernels("units")) == 6 and DenseNet(4).kernels("units") == [
+        "0.weight",
+        "1.weight",
+    ]
+    for net, which, says in (
+        (ConvNet(20), "transitions", "order='pre'"),
+        (ConvNet(20), "stems", "ordinary"),
+        (DenseNet(20), "transitions", "'units'"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            net.kernels(which)

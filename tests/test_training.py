@@ -12,7 +12,7 @@ from whyresnets.training import Runs, Spec, batches, generator, rate_at, train
 def test_training_equals_plain_sgd_written_out(tiny):
     """The slow way: torch.nn.BatchNorm2d is tested in test_models; here the optimiser, the schedule, the order."""
     spec = tiny.but(rule="plain", norm="none", weight_decay=0.5)  # large, so that leaving it out would show
-    digits, net = data.load("digits"), spec.net(1)
+    digits, net = data.load("digits"), spec.net((1, 8, 8))
     params, _ = net.initial(generator(4, "initialisation"))
     speeds, losses = {name: torch.zeros_like(p) for name, p in params.items()}, []
     for step, index in enumerate(batches(4, 1400, spec.batch, spec.steps)):
@@ -115,18 +115,77 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
         "rule": "half", "depth": 14, "rate": 0.2, "steps": 4, "data": "cifar10", "widths": (2, 2, 2),
         "norm": "none", "padding": "circular", "silent": True, "gain": 0.5, "warmup": 0.3,
         "schedule": "constant", "batch": 8, "momentum": 0.5, "weight_decay": 0.0, "augment": True,
-        "precision": "bfloat16", "signals": True, "extend_to": (14,),
+        "precision": "bfloat16", "signals": True, "extend_to": (14,), "watch": (0,), "project": "ordinary",
     }  # fmt: skip
-    assert set(changes) == set(vars(tiny))
+    pre, dense = tiny.but(order="pre", depth=10), tiny.but(family="dense", widths=(4,), norm="none")
+    # a field that needs others: from where it may change
+    more = {
+        "order": (tiny.but(order="post", depth=26), {"order": "pre", "depth": 28}),
+        "spread": (pre.but(project="transitions"), {"spread": 2.0}),
+        "family": (dense, {"family": "conv", "widths": (4, 4, 4)}),
+        "activation": (dense, {"activation": "abs"}),
+        "weights": (dense, {"weights": "orthogonal"}),
+    }
+    assert set(changes) | set(more) == set(vars(tiny))
     questions = {tiny.but(**{name: value}).question for name, value in changes.items()} | {tiny.question}
     assert len(questions) == len(changes) + 1
+    assert all(spec.question != spec.but(**change).question for spec, change in more.values())
+
+
+def test_gradients_are_watched_at_the_steps_that_were_named(tiny):
+    """As if training had stopped there: the same seed, cut short, and read."""
+    spec = tiny.but(watch=(0, 2, 3), schedule="constant", warmup=0.0)
+    watched = train(spec, 5)["watched_gradient_norm"]
+    assert watched.shape == (3, 4)
+    for row, steps in zip(watched, spec.watch, strict=True):
+        read = train(spec.but(steps=steps, watch=(), signals=True), 5)
+        assert row == pytest.approx(read["state_gradient_norm"], rel=1e-4)
+    unwatched = train(spec.but(watch=()), 5)
+    assert np.array_equal(unwatched["curve"], train(spec, 5)["curve"])  # watching changes nothing
+
+
+def test_what_a_diverged_run_could_not_watch_is_nan(tiny):
+    spec = tiny.but(norm="none", rate=1e20, steps=5, warmup=0.0, watch=(0, 5))
+    watched = train(spec, 0)["watched_gradient_norm"]
+    assert np.isfinite(watched[0]).all() and np.isnan(watched[1]).all()
+
+
+def test_projected_kernels_have_equal_singular_values_after_every_step(tiny):
+    pre = tiny.but(order="pre", depth=10, watch=(3,))
+    free = train(pre, 5)["transition_condition"]
+    assert (free > 1.1).all() and train(pre.but(project="ordinary"), 5)["transition_condition"] != pytest.approx(1.0)
+    assert train(pre.but(project="transitions"), 5)["transition_condition"] == pytest.approx(np.ones(2), abs=1e-4)
+    assert train(pre.but(project="transitions", spread=30.0), 5)["transition_condition"] == pytest.approx(30, rel=1e-3)
+
+
+@pytest.mark.parametrize("activation", ["relu", "abs"])
+def test_projected_units_keep_the_size_of_the_initialisation(tiny, activation):
+    spec = tiny.but(family="dense", rule="plain", widths=(6,), norm="none", activation=activation, project="units")
+    start = training.begin(spec, 5, data.load("digits"))
+    training.descend(spec, start)
+    square = {"relu": 2.0, "abs": 1.0}[activation] * torch.eye(6)
+    for name in start.net.kernels("units"):
+        weight = start.params[name]
+        assert torch.allclose(weight @ weight.T, square, atol=1e-5)
+
+
+def test_a_projection_that_diverges_is_a_diverged_run(tiny):
+    spec = tiny.but(family="dense", widths=(6,), norm="none", project="units", rate=1e20, warmup=0.0, steps=6)
+    assert not Runs.stack(spec, (0,), [train(spec, 0)]).finished.any()
 
 
 @pytest.mark.parametrize(
-    "change", [{"steps": -1}, {"batch": 1}, {"rate": 0.0}, {"warmup": 1.0}, {"schedule": "step"}, {"data": "mnist"}]
-)
+    "change",
+    [
+        {"steps": -1}, {"batch": 1}, {"rate": 0.0}, {"warmup": 1.0}, {"schedule": "step"}, {"data": "mnist"},
+        {"family": "lstm"}, {"family": "dense"}, {"family": "dense", "widths": (4,), "order": "pre", "depth": 10},
+        {"activation": "abs"}, {"weights": "orthogonal"}, {"watch": (101,)}, {"watch": (-1,)}, {"spread": 0.5},
+        {"spread": 2.0}, {"project": "transitions"}, {"project": "all"},
+        {"order": "pre", "depth": 10, "extend_to": (16,)},
+    ],
+)  # fmt: skip
 def test_impossible_specs_are_refused(change):
-    with pytest.raises(ValueError, match=r"needs|choose"):
+    with pytest.raises(ValueError, match=r"needs|choose|not one of"):
         Spec(**change)
 
 

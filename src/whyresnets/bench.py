@@ -134,7 +134,7 @@ def plain(spec: Spec) -> Callable[[], list[float]]:
     pictures = torch.utils.data.TensorDataset(x, y) if x.is_floating_point() else _Pictures(x, y, spec.augment)
     order = torch.Generator().manual_seed(0)
     loader = torch.utils.data.DataLoader(pictures, spec.batch, shuffle=True, drop_last=True, generator=order)
-    net = PlainNet(spec.net(_dataset(spec.data).channels))
+    net = PlainNet(spec.net(_dataset(spec.data).x_train.shape[1:]))
     optimiser = torch.optim.SGD(net.parameters(), spec.rate, spec.momentum, weight_decay=spec.weight_decay)
 
     def endless() -> Iterator:

@@ -436,7 +436,10 @@ class Chapter:
 
 def smoke(spec: Spec) -> Spec:
     """The same Spec, cut to a fraction of a second."""
-    return spec.but(widths=(4, 4, 4), steps=min(spec.steps, 2), batch=16)
+    steps = min(spec.steps, 2)
+    depth = min(spec.depth, 12) if spec.family == "dense" else spec.depth
+    watch = tuple(dict.fromkeys(min(step, steps) for step in spec.watch))
+    return spec.but(depth=depth, widths=(4,) * len(spec.widths), steps=steps, batch=16, watch=watch)
 
 
 def unseen(record: Runs, live: Runs | None) -> Runs:

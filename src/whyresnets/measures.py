@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from whyresnets.models import ConvNet, Params
+from whyresnets.models import Net, Params
 
 
 @torch.no_grad()
 def loss_and_error(
-    net: ConvNet, params: Params, x: Tensor, y: Tensor, running: Params | None = None
+    net: Net, params: Params, x: Tensor, y: Tensor, running: Params | None = None
 ) -> tuple[float, float]:
     """Mean cross-entropy in nats and share of wrong answers (dimensionless) over all of ``x``, in one batch.
 
@@ -26,7 +26,7 @@ def loss_and_error(
 
 
 @torch.no_grad()
-def response_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
+def response_std(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Standard deviation of each 3x3 layer's output, after normalisation, before ReLU or addition.
 
     Shape (3x3 layers,), input first; dimensionless. Source: He et al. 2015, section 4.2, "Analysis
@@ -38,7 +38,7 @@ def response_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def state_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
+def state_std(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Standard deviation of the state after the stem and after each unit.
 
     Shape (L + 1,), input first; dimensionless. Source: ours, as :func:`response_std` for the sums that
@@ -47,7 +47,19 @@ def state_std(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([h.std(correction=0) for h in net.states(params, x)])
 
 
-def state_gradient_norm(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> Tensor:
+@torch.no_grad()
+def state_cosine(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Mean cosine between the states of two different images, each with the next, after the stem and each unit.
+
+    1: the net cannot tell its inputs apart any more, whatever their size. Shape (L + 1,), input first;
+    dimensionless. Source: ours, for the correlations of Balduzzi et al. 2017 (theirs are of gradients). The
+    labels ``y`` are not used.
+    """
+    flat = [h.flatten(1) for h in net.states(params, x)]
+    return torch.stack([F.cosine_similarity(h, h.roll(1, dims=0)).mean() for h in flat])
+
+
+def state_gradient_norm(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Norm ||dE/dx_l|| of the loss's gradient at the state after the stem and after each unit.
 
     E is the mean cross-entropy over ``x``; the norm runs over batch, channels and pixels. Shape
@@ -62,3 +74,25 @@ def state_gradient_norm(net: ConvNet, params: Params, x: Tensor, y: Tensor) -> T
     states = net.states(params, x, nudges=nudges)
     loss = F.cross_entropy(net.head(params, states[-1]), y)
     return torch.stack([g.norm() for g in torch.autograd.grad(loss, nudges)])
+
+
+@torch.no_grad()
+def singular_values(weight: Tensor, grid: int = 1) -> Tensor:
+    """All singular values of a convolution on a ``grid`` x ``grid`` map, largest first, dimensionless.
+
+    Shape (D,), D = grid^2 times the smaller number of channels. Exact for circular padding and stride 1 (Sedghi, Gupta
+    and Long 2019), where the Fourier transform makes one small matrix of each frequency; a 1x1 kernel has the
+    same one at every frequency and, at stride 2, all the others 0: for it, ``grid`` 1 says everything.
+    """
+    k = torch.fft.fft2(weight, s=(grid, grid)).permute(2, 3, 0, 1)
+    return torch.linalg.svdvals(k).flatten().sort(descending=True).values
+
+
+@torch.no_grad()
+def condition_number(net: Net, params: Params) -> Tensor:
+    """Largest over smallest singular value of each transition convolution, shape (transitions,), dimensionless.
+
+    1: it keeps the norm of every vector in its row space. Source: Zaeemzadeh et al. 2021, who set all to one value.
+    """
+    values = [singular_values(params[name]) for name in net.kernels("transitions")]
+    return torch.stack([v[0] / v[-1] for v in values])

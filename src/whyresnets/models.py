@@ -1,9 +1,10 @@
-"""He et al.'s (2015) convolutional family for small images, as pure functions of their parameters.
+"""Two families of networks, as pure functions of their parameters: convolutional and fully connected.
 
-A network is a frozen description (:class:`ConvNet`). It makes its parameters, and it is
-called with them: nothing is stored on it, so a measure cannot leave anything behind.
+A network is a frozen description (:class:`ConvNet`, :class:`DenseNet`). It makes its parameters, and it
+is called with them: nothing is stored on it, so a measure cannot leave anything behind. Both families
+answer to the same names: ``units``, ``initial``, ``states``, ``head``, ``logits``, ``kernels``.
 
-Axis letters: B batch, L units (the residual blocks, or their plain counterparts).
+Axis letters: B batch, D width, L units (the residual blocks, or their plain counterparts).
 """
 
 import math
@@ -16,18 +17,23 @@ from torch import Tensor
 
 Params = dict[str, Tensor]
 
-RULES = ("plain", "residual", "half", "stranger")
+RULES = ("plain", "residual", "half", "stranger", "rescaled")
 NORMS = ("batch", "none")
 PADDINGS = ("zeros", "circular")
+ORDERS = ("post", "pre")
+ACTIVATIONS = ("relu", "abs", "linear")
+WEIGHTS = ("he", "orthogonal")
+KERNELS = ("transitions", "ordinary", "units")
 STAGES = 3  # each with its width: He et al. 2015, section 4.2
 BN_EPS = 1e-5  # PyTorch's default
 BN_MOMENTUM = 0.1  # PyTorch's default, for the running statistics
 
 
 def join(rule: str, shortcut: Tensor, branch: Tensor) -> Tensor:
-    """What enters a unit's last ReLU; shapes (B, channels, height, width), dimensionless.
+    """How shortcut and branch become one: the sum of a unit, shape of ``branch``, dimensionless.
 
     "half": He et al. 2016 ("Identity Mappings"), Table 1, constant scaling of the shortcut.
+    "rescaled": Balduzzi et al. 2017, the sum over sqrt(2), which keeps the size of the signal.
     """
     match rule:
         case "plain":
@@ -38,28 +44,34 @@ def join(rule: str, shortcut: Tensor, branch: Tensor) -> Tensor:
             return 0.5 * shortcut + branch
         case "stranger":  # control: another sample's, the next in the batch
             return shortcut.roll(1, dims=0) + branch
+        case "rescaled":  # control: the sum, no larger than its parts
+            return math.sqrt(0.5) * (shortcut + branch)
     raise ValueError(f"unknown rule {rule!r}: choose one of {', '.join(RULES)}")
 
 
 @dataclass(frozen=True)
 class ConvNet:
-    """One member of the family of He et al. 2015, section 4.2: depth = 6 n + 2 layers.
+    """One member of the family of He et al. 2015, section 4.2: depth = 6 n + 2 layers, or of its successor.
 
     A 3x3 convolution, three stages of n units of two 3x3 convolutions each, global
-    average pooling, one linear layer. Shortcuts are parameter-free (option A), so all
-    rules have the same parameters.
+    average pooling, one linear layer. In the order "post", normalisation and ReLU follow a convolution,
+    the last ReLU the sum, and shortcuts across stages are parameter-free (option A). In the order "pre",
+    they precede it (He et al. 2016, "Identity Mappings"), so that nothing stands between one sum
+    and the next, and between two stages stands a unit of its own, a 1x1 convolution of
+    stride 2 (Zaeemzadeh et al. 2021, their code): depth = 6 n + 4. All rules have the same parameters.
 
     Attributes
     ----------
-    depth : weighted layers: 8, 14, 20, ..., 6 n + 2
+    depth : weighted layers: 8, 14, 20, ..., 6 n + 2, or 10, 16, 22, ..., 6 n + 4
     rule : how shortcut and branch are joined, one of :data:`RULES` (see :func:`join`)
     widths : channels in the three stages; He et al. use (16, 32, 64)
     channels, classes : of the data
-    norm : "batch" (after each convolution, before the ReLU) or "none"
+    norm : "batch" or "none"
     padding : "zeros" (He et al.) or "circular" (no border, so no loss of signal at it)
     silent : if true, the last normalisation of each unit starts at scale 0, so that each
         residual unit starts as the identity (Goyal et al. 2017, section 5.1)
     gain : factor on the initial weights of every convolution; 1 is He initialisation
+    order : "post" or "pre"
 
     Raises
     ------
@@ -69,61 +81,110 @@ class ConvNet:
 
     depth: int
     rule: str = "plain"
-    widths: tuple[int, int, int] = (16, 32, 64)
+    widths: tuple[int, ...] = (16, 32, 64)
     channels: int = 3
     classes: int = 10
     norm: str = "batch"
     padding: str = "zeros"
     silent: bool = False
     gain: float = 1.0
+    order: str = "post"
 
     def __post_init__(self):
-        if not isinstance(self.depth, int) or self.depth < 8 or (self.depth - 2) % 6:
-            raise ValueError(f"depth {self.depth!r} is impossible: choose 6 n + 2, such as 8, 20, 56 or 110")
-        sizes = (*self.widths, self.channels, self.classes)
-        if len(self.widths) != STAGES or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise ValueError(f"sizes {sizes} are impossible: choose {STAGES} widths, channels and classes of 1 or more")
-        if not (isinstance(self.gain, int | float) and math.isfinite(self.gain)):
-            raise ValueError(f"gain {self.gain!r} is impossible: choose a finite number")
-        for value, choices in ((self.rule, RULES), (self.norm, NORMS), (self.padding, PADDINGS)):
-            if value not in choices:
-                raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+        for value, choices in (
+            (self.rule, RULES),
+            (self.norm, NORMS),
+            (self.padding, PADDINGS),
+            (self.order, ORDERS),
+        ):
+            _one_of(value, choices)
+        more = self._transitions + 2  # layers outside the units
+        if not isinstance(self.depth, int) or self.depth < 6 + more or (self.depth - more) % 6:
+            depths = ", ".join(str(6 * n + more) for n in (1, 3, 9))
+            raise ValueError(f"depth {self.depth!r} is impossible: choose 6 n + {more}, such as {depths}")
+        if len(self.widths) != STAGES:
+            raise ValueError(f"widths {self.widths} are impossible: choose {STAGES} of them")
+        _sizes(*self.widths, self.channels, self.classes)
+        _finite("gain", self.gain)
         if self.silent and self.norm == "none":
             raise ValueError("silent branches need a normalisation whose scale starts at 0: choose norm='batch'")
 
     @property
+    def _transitions(self) -> int:
+        return 2 if self.order == "pre" else 0
+
+    @property
     def units(self) -> list[tuple[str, int, int, int]]:
         """Name, input channels, output channels and stride of each unit; L entries."""
-        n, before, units = (self.depth - 2) // 6, self.widths[0], []
+        n, before, units = (self.depth - 2 - self._transitions) // 6, self.widths[0], []
         for stage, width in enumerate(self.widths):
+            if stage and self.order == "pre":
+                units.append((f"{stage}.transition", before, width, 2))
+                before = width
             for i in range(n):
-                units.append((f"{stage}.{i}", before, width, 2 if stage and i == 0 else 1))
+                units.append((f"{stage}.{i}", before, width, 2 if stage and i == 0 and self.order == "post" else 1))
                 before = width
         return units
+
+    @property
+    def transitions(self) -> list[int]:
+        """Which units halve the map: their indices among :attr:`units`, dimensionless."""
+        return [i for i, (*_, stride) in enumerate(self.units) if stride == 2]
+
+    def kernels(self, which: str) -> list[str]:
+        """Names of the parameters that a projection may act on.
+
+        "transitions": the 1x1 convolutions between stages, in the order "pre"; "ordinary": as many others, the last
+        3x3 convolution before each (chosen by us); "units": every convolution of a unit.
+
+        Raises
+        ------
+        ValueError
+            If this network has no such kernels.
+        """
+        _one_of(which, KERNELS)
+        if which == "transitions" and self.order == "post":
+            raise ValueError("only networks of the order 'pre' have transition convolutions: choose order='pre'")
+        names = [unit[0] for unit in self.units]
+        if which == "transitions":
+            return [f"{names[i]}.weight" for i in self.transitions]
+        if which == "ordinary":
+            return [f"{names[i - 1]}.b.weight" for i in self.transitions]
+        return [f"{n}.{half}.weight" for i, n in enumerate(names) if i not in self.transitions for half in "ab"]
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
         """Fresh parameters and running statistics, dimensionless, drawn from ``generator`` only.
 
         Weights are (width, channels before, 3, 3) and (classes, width), all others (width,) or (classes,).
         Convolutions: normal with variance 2 / fan-in (He et al. 2015, "Delving deep into
-        rectifiers", as in the residual paper). Normalisation: scale 1, shift 0. Linear layer:
+        rectifiers", as in the residual paper), and 1 / fan-in where no ReLU comes before in the order "pre"
+        (Zaeemzadeh et al. 2021, their code). Normalisation: scale 1, shift 0. Linear layer:
         variance 1 / fan-in, bias 0 (chosen by us).
         """
         params, running = {}, {}
+        post = self.order == "post"
 
-        def convolution(name: str, before: int, width: int, scale: float = 1.0):
-            draw = torch.randn(width, before, 3, 3, generator=generator, dtype=dtype)
-            params[f"{name}.weight"] = self.gain * draw * (2 / (9 * before)) ** 0.5
+        def convolution(name: str, before: int, width: int, side: int = 3, variance: float = 2.0):
+            draw = torch.randn(width, before, side, side, generator=generator, dtype=dtype)
+            params[f"{name}.weight"] = self.gain * draw * (variance / (side * side * before)) ** 0.5
+
+        def normalisation(name: str, width: int, scale: float = 1.0):
             if self.norm == "batch":
-                params[f"{name}.scale"] = torch.full((width,), scale, dtype=dtype)
-                params[f"{name}.shift"] = torch.zeros(width, dtype=dtype)
-                running[f"{name}.mean"] = torch.zeros(width, dtype=dtype)
-                running[f"{name}.var"] = torch.ones(width, dtype=dtype)
+                _normalisation(params, running, name, width, dtype, scale)
 
-        convolution("stem", self.channels, self.widths[0])
-        for name, before, width, _ in self.units:
+        convolution("stem", self.channels, self.widths[0], variance=2.0 if post else 1.0)
+        if post:
+            normalisation("stem", self.widths[0])
+        for name, before, width, stride in self.units:
+            if stride == 2 and not post:
+                convolution(name, before, width, side=1, variance=1.0)
+                continue
             convolution(f"{name}.a", before, width)
-            convolution(f"{name}.b", width, width, scale=0.0 if self.silent else 1.0)
+            normalisation(f"{name}.a", width if post else before)
+            convolution(f"{name}.b", width, width)
+            normalisation(f"{name}.b", width, scale=0.0 if self.silent else 1.0)
+        if not post:
+            normalisation("last", self.widths[-1])
         draw = torch.randn(self.classes, self.widths[-1], generator=generator, dtype=dtype)
         params["head.weight"] = draw * self.widths[-1] ** -0.5
         params["head.bias"] = torch.zeros(self.classes, dtype=dtype)
@@ -146,43 +207,241 @@ class ConvNet:
             (left out: nothing is kept); without it they normalise in place of the batch's own.
         nudges : L + 1 tensors added to the states. Zeros change no value, but the gradient with
             respect to them is the gradient at the states, all in one backward pass.
-        responses : a list that receives the output of every 3x3 layer, after normalisation and
-            before ReLU or addition (He et al. 2015, section 4.2, "layer responses").
+        responses : a list that receives the output of every 3x3 layer, before ReLU or addition and, in the
+            order "post", after normalisation (He et al. 2015, section 4.2, "layer responses").
         """
 
-        def layer(name: str, h: Tensor, stride: int = 1) -> Tensor:
+        def convolution(name: str, h: Tensor, stride: int = 1) -> Tensor:
             if self.padding == "circular":
-                h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="circular"), params[f"{name}.weight"], stride=stride)
-            else:
-                h = F.conv2d(h, params[f"{name}.weight"], stride=stride, padding=1)
-            if self.norm == "batch":
-                kept = (running[f"{name}.mean"], running[f"{name}.var"]) if running else (None, None)
-                scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
-                h = F.batch_norm(h, *kept, scale, shift, training, BN_MOMENTUM, BN_EPS)
+                return F.conv2d(F.pad(h, (1, 1, 1, 1), mode="circular"), params[f"{name}.weight"], stride=stride)
+            return F.conv2d(h, params[f"{name}.weight"], stride=stride, padding=1)
+
+        def responding(h: Tensor) -> Tensor:
             if responses is not None:
-                responses.append(h.clone())  # a copy: the ReLU below works in place
+                responses.append(h.clone())  # a copy: the ReLU that follows works in place
             return h
+
+        def post(name: str, h: Tensor, stride: int = 1) -> Tensor:
+            h = convolution(name, h, stride)
+            return responding(_normalise(params, running, training, name, h) if self.norm == "batch" else h)
+
+        def pre(name: str, h: Tensor) -> Tensor:
+            h = _normalise(params, running, training, name, h).relu_() if self.norm == "batch" else h.relu()
+            return responding(convolution(name, h))
 
         def nudged(h: Tensor) -> Tensor:
             return h if nudges is None else h + nudges[len(states)]
 
         # ReLU in place: the same numbers, and 12% less time at CIFAR size, where memory is the bottleneck.
         states: list[Tensor] = []
-        states.append(nudged(layer("stem", x).relu_()))
+        if self.order == "post":
+            states.append(nudged(post("stem", x).relu_()))
+        else:
+            states.append(nudged(responding(convolution("stem", x))))
         for name, before, width, stride in self.units:
             h = states[-1]
-            branch = layer(f"{name}.b", layer(f"{name}.a", h, stride).relu_())
-            shortcut = option_a(h, width - before, stride)
-            states.append(nudged(join(self.rule, shortcut, branch).relu_()))
+            if self.order == "post":
+                branch = post(f"{name}.b", post(f"{name}.a", h, stride).relu_())
+                shortcut = option_a(h, width - before, stride)
+                states.append(nudged(join(self.rule, shortcut, branch).relu_()))
+            elif stride == 2:
+                states.append(nudged(F.conv2d(h, params[f"{name}.weight"], stride=stride)))
+            else:
+                states.append(nudged(join(self.rule, h, pre(f"{name}.b", pre(f"{name}.a", h)))))
         return states
 
-    def logits(self, params: Params, x: Tensor, **how) -> Tensor:
-        """Class scores (B, classes), dimensionless; keyword arguments as for :meth:`states` (He et al. 2015)."""
-        return self.head(params, self.states(params, x, **how)[-1])
+    def logits(self, params: Params, x: Tensor, running: Params | None = None, training: bool = True, **how) -> Tensor:
+        """Class scores (B, classes), dimensionless; arguments as for :meth:`states` (He et al. 2015)."""
+        states = self.states(params, x, running, training, **how)
+        return self.head(params, states[-1], running, training)
 
-    def head(self, params: Params, state: Tensor) -> Tensor:
-        """Class scores (B, classes), dimensionless: average pooling, then linear (He et al. 2015, section 4.2)."""
+    def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
+        """Class scores (B, classes), dimensionless: average pooling, then linear (He et al. 2015, section 4.2).
+
+        In the order "pre", one more normalisation and ReLU come first (He et al. 2016, "Identity Mappings").
+        """
+        if self.order == "pre":
+            state = (_normalise(params, running, training, "last", state) if self.norm == "batch" else state).relu()
         return F.linear(state.mean((2, 3)), params["head.weight"], params["head.bias"])
+
+
+@dataclass(frozen=True)
+class DenseNet:
+    """A fully connected net: a linear layer, L units of one layer each, a linear layer; depth = L + 2.
+
+    A unit normalises, rectifies, multiplies: branch(x) = W phi(BN(x)), joined to x by the ``rule``; so
+    nothing stands between one sum and the next. No map shrinks and no border eats signal:
+    here depth is nothing but depth. All rules have the same parameters. The form is ours, after the
+    pre-activation of He et al. 2016 ("Identity Mappings").
+
+    Attributes
+    ----------
+    depth : weighted layers, L + 2, from 3 up
+    rule : how shortcut and branch are joined, one of :data:`RULES` (see :func:`join`)
+    width : D, of every state
+    features, classes : of the data
+    norm : "batch" or "none"; the last state is normalised, too
+    activation : phi, one of :data:`ACTIVATIONS`: "relu", "abs" (the absolute value), "linear" (none)
+    weights : of the units: "he" (normal) or "orthogonal"
+    gain : factor on the initial weights of the units
+
+    Raises
+    ------
+    ValueError
+        If a field has no such value.
+    """
+
+    depth: int
+    rule: str = "plain"
+    width: int = 32
+    features: int = 64
+    classes: int = 10
+    norm: str = "batch"
+    activation: str = "relu"
+    weights: str = "he"
+    gain: float = 1.0
+
+    def __post_init__(self):
+        for value, choices in (
+            (self.rule, RULES),
+            (self.norm, NORMS),
+            (self.activation, ACTIVATIONS),
+            (self.weights, WEIGHTS),
+        ):
+            _one_of(value, choices)
+        if not isinstance(self.depth, int) or self.depth < 3:
+            raise ValueError(f"depth {self.depth!r} is impossible: choose 3 or more")
+        _sizes(self.width, self.features, self.classes)
+        _finite("gain", self.gain)
+
+    @property
+    def units(self) -> list[tuple[str, int, int, int]]:
+        """Name, input width, output width and stride (1) of each unit; L entries."""
+        return [(str(i), self.width, self.width, 1) for i in range(self.depth - 2)]
+
+    @property
+    def transitions(self) -> list[int]:
+        """Which units halve a map: none; as for :attr:`ConvNet.transitions`, dimensionless."""
+        return []
+
+    def kernels(self, which: str) -> list[str]:
+        """Names of the parameters that a projection may act on: "units", all their weights.
+
+        Raises
+        ------
+        ValueError
+            If this network has no such kernels.
+        """
+        if which != "units":
+            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
+        return [f"{name}.weight" for name, *_ in self.units]
+
+    def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
+        """Fresh parameters and running statistics, dimensionless, drawn from ``generator`` only.
+
+        Weights are (D, features), (D, D) and (classes, D), all others (D,) or (classes,). Units: variance
+        2 / D under a ReLU (He et al. 2015, "Delving deep into rectifiers"), 1 / D otherwise; the orthogonal ones
+        have the same mean square. First and last layer: 1 / fan-in, bias 0 (chosen by us).
+        """
+        params, running = {}, {}
+
+        def draw(rows: int, columns: int) -> Tensor:
+            return torch.randn(rows, columns, generator=generator, dtype=dtype)
+
+        size = self.gain * math.sqrt(2 if self.activation == "relu" else 1)
+        params["stem.weight"] = draw(self.width, self.features) * self.features**-0.5
+        for name, *_ in self.units:
+            weight = draw(self.width, self.width)
+            if self.weights == "orthogonal":
+                q, r = torch.linalg.qr(weight)
+                weight = q * r.diagonal().sign()  # evenly distributed over all rotations and reflections
+            else:
+                weight = weight * self.width**-0.5
+            params[f"{name}.weight"] = size * weight
+            if self.norm == "batch":
+                _normalisation(params, running, name, self.width, dtype)
+        if self.norm == "batch":
+            _normalisation(params, running, "last", self.width, dtype)
+        params["head.weight"] = draw(self.classes, self.width) * self.width**-0.5
+        params["head.bias"] = torch.zeros(self.classes, dtype=dtype)
+        return params, running
+
+    def states(
+        self,
+        params: Params,
+        x: Tensor,
+        running: Params | None = None,
+        training: bool = True,
+        nudges: Sequence[Tensor] | None = None,
+        responses: list[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """The state after the first layer and after each unit: L + 1 tensors (B, D), dimensionless.
+
+        Parameters as for :meth:`ConvNet.states`; the responses are the branches.
+        """
+
+        def nudged(h: Tensor) -> Tensor:
+            return h if nudges is None else h + nudges[len(states)]
+
+        states: list[Tensor] = []
+        states.append(nudged(F.linear(x.flatten(1), params["stem.weight"])))
+        for name, *_ in self.units:
+            branch = F.linear(self._active(params, running, training, name, states[-1]), params[f"{name}.weight"])
+            if responses is not None:
+                responses.append(branch)
+            states.append(nudged(join(self.rule, states[-1], branch)))
+        return states
+
+    def logits(self, params: Params, x: Tensor, running: Params | None = None, training: bool = True, **how) -> Tensor:
+        """Class scores (B, classes), dimensionless; arguments as for :meth:`states` (ours)."""
+        states = self.states(params, x, running, training, **how)
+        return self.head(params, states[-1], running, training)
+
+    def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
+        """Class scores (B, classes), dimensionless: normalised and rectified as in a unit, then linear (ours)."""
+        return F.linear(
+            self._active(params, running, training, "last", state), params["head.weight"], params["head.bias"]
+        )
+
+    def _active(self, params: Params, running: Params | None, training: bool, name: str, h: Tensor) -> Tensor:
+        if self.norm == "batch":
+            h = _normalise(params, running, training, name, h)
+        return h.relu() if self.activation == "relu" else h.abs() if self.activation == "abs" else h
+
+
+Net = ConvNet | DenseNet
+
+
+def _one_of(value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+
+
+def _sizes(*sizes: int) -> None:
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"sizes {sizes} are impossible: choose widths, inputs and classes of 1 or more")
+
+
+def _finite(name: str, value: float) -> None:
+    if not (isinstance(value, int | float) and math.isfinite(value)):
+        raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
+
+
+def _normalisation(
+    params: Params, running: Params, name: str, width: int, dtype: torch.dtype, scale: float = 1.0
+) -> None:
+    """Enter a fresh normalisation called ``name``."""
+    params[f"{name}.scale"] = torch.full((width,), scale, dtype=dtype)
+    params[f"{name}.shift"] = torch.zeros(width, dtype=dtype)
+    running[f"{name}.mean"] = torch.zeros(width, dtype=dtype)
+    running[f"{name}.var"] = torch.ones(width, dtype=dtype)
+
+
+def _normalise(params: Params, running: Params | None, training: bool, name: str, h: Tensor) -> Tensor:
+    """Batch normalisation called ``name``, with the batch's own statistics or, not ``training``, the running ones."""
+    kept = (running[f"{name}.mean"], running[f"{name}.var"]) if running else (None, None)
+    scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
+    return F.batch_norm(h, *kept, scale, shift, training, BN_MOMENTUM, BN_EPS)
 
 
 def option_a(h: Tensor, more: int, stride: int) -> Tensor:
@@ -195,7 +454,7 @@ def option_a(h: Tensor, more: int, stride: int) -> Tensor:
     return F.pad(h[:, :, ::stride, ::stride], (0, 0, 0, 0, 0, more))
 
 
-def parameter_count(net: ConvNet) -> int:
+def parameter_count(net: Net) -> int:
     """Number of trained parameters, dimensionless (He et al. 2015, Table 6)."""
     params, _ = net.initial(torch.Generator().manual_seed(0))
     return sum(p.numel() for p in params.values())
@@ -236,3 +495,33 @@ def identity_extension(
             params[f"{half}.scale"], params[f"{half}.shift"] = (var + BN_EPS).sqrt(), mean.clone()
             running[f"{half}.mean"], running[f"{half}.var"] = mean.clone(), var.clone()
     return deep, params, running
+
+
+def procrustes(weight: Tensor, grid: int = 8, size: float = 1.0, spread: float = 1.0) -> Tensor:
+    """The kernel whose convolution keeps norms, closest to ``weight``: orthogonal Procrustes, shape of ``weight``.
+
+    A circular convolution of stride 1 on a ``grid`` x ``grid`` map is, frequency by frequency, one matrix
+    K (channels after, channels before); its singular values together are those of the convolution (Sedghi et al.
+    2019). Each K = U S V* is replaced by U V*, the closest matrix whose singular values are equal (Zaeemzadeh et
+    al. 2021, their code), times ``size`` sqrt(after / before). A 1x1 kernel has one K for all
+    frequencies, so the result is exact, at any stride and for any padding of 0. A 3x3 kernel is cut back to its support
+    afterwards, as in their code, so the result is approximate. Dimensionless.
+
+    Parameters
+    ----------
+    weight : (after, before, side, side) or (after, before); at stride 2 a 1x1 kernel acts on every second pixel
+    grid : pixels a side, at least those of the kernel; 8: the size of a digit
+    size : of the singular values, relative to sqrt(after / before), their value in Zaeemzadeh et al.
+    spread : ratio of the largest to the smallest singular value (1 keeps norms; more is our control: same mean
+        square, evenly spaced on the logarithm, in the order that they had)
+    """
+    after, before, side = *weight.shape[:2], (weight.shape[2] if weight.ndim == 4 else 1)
+    flat = side == 1
+    k = weight.reshape(after, before) if flat else torch.fft.rfft2(weight, s=(grid, grid)).permute(2, 3, 0, 1)
+    u, _, vh = torch.linalg.svd(k, full_matrices=False)
+    values = torch.logspace(0, -math.log10(spread), u.shape[-1], dtype=weight.dtype, device=weight.device)
+    values = values * size * math.sqrt(after / before) / values.square().mean().sqrt()
+    k = (u * values) @ vh
+    if flat:
+        return k.reshape(weight.shape)
+    return torch.fft.irfft2(k.permute(2, 3, 0, 1), s=(grid, grid))[:, :, :side, :side].contiguous()

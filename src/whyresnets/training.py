@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -16,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from whyresnets import data, measures
-from whyresnets.models import ConvNet, Params, identity_extension
+from whyresnets.models import ConvNet, DenseNet, Net, Params, identity_extension, procrustes
 
+FAMILIES = ("conv", "dense")
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("float32", "bfloat16")
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
@@ -30,8 +32,11 @@ class Spec:
     Attributes
     ----------
     data : a name from :data:`whyresnets.data.NAMES`
-    depth, rule, widths, norm, padding, silent, gain : the network, see :class:`whyresnets.models.ConvNet`;
-        widths half of He et al.'s (chosen by us: digits are small)
+    family : "conv" (:class:`whyresnets.models.ConvNet`) or "dense" (:class:`whyresnets.models.DenseNet`)
+    depth, rule, widths, norm, gain : the network, see there; widths half of He et al.'s (chosen by us: digits
+        are small), and a single one for a dense net
+    padding, silent, order : of a convolutional network
+    activation, weights : of a fully connected one
     rate : learning rate after warm-up, from a recorded grid
     steps : optimiser steps; 0 reads the network as it is initialised. 100 chosen by us
     warmup : share of the steps over which the rate rises linearly to ``rate``; 0.1 chosen by us
@@ -41,7 +46,10 @@ class Spec:
     augment : pad, crop and mirror each batch at random, see :func:`whyresnets.data.augment`
     precision : "float32", or "bfloat16": products and states of the training steps in half the bits, parameters
         and readings in float32 as ever; pays at CIFAR size, on processors and GPUs that have it
+    project, spread : which kernels are replaced by their Procrustes projection at the start and after every step
+        ("": none; else see ``kernels`` of the network), and the spread of the singular values they get
     signals : read the responses, states and gradients by layer, from 256 training examples
+    watch : steps before which (or, if it is the number of steps, after which) the gradients at the states are read
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
 
     Raises
@@ -60,6 +68,10 @@ class Spec:
     padding: str = "zeros"
     silent: bool = False
     gain: float = 1.0
+    family: str = "conv"
+    order: str = "post"
+    activation: str = "relu"
+    weights: str = "he"
     warmup: float = 0.1
     schedule: str = "cosine"
     batch: int = 64
@@ -67,11 +79,14 @@ class Spec:
     weight_decay: float = 1e-4
     augment: bool = False
     precision: str = "float32"
+    project: str = ""
+    spread: float = 1.0
     signals: bool = False
+    watch: tuple[int, ...] = ()
     extend_to: tuple[int, ...] = ()
 
     def __post_init__(self):
-        for name in ("widths", "extend_to"):  # a Spec read from JSON brings lists
+        for name in ("widths", "watch", "extend_to"):  # a Spec read from JSON brings lists
             value = getattr(self, name)
             if not isinstance(value, list | tuple):
                 raise ValueError(f"{name} {value!r} is impossible: choose a tuple of whole numbers")
@@ -81,6 +96,8 @@ class Spec:
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose True or False")
         if self.data not in data.NAMES:
             raise ValueError(f"unknown data set {self.data!r}: choose one of {', '.join(data.NAMES)}")
+        if self.family not in FAMILIES:
+            raise ValueError(f"unknown family {self.family!r}: choose one of {', '.join(FAMILIES)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
         if self.precision not in PRECISIONS:
@@ -88,7 +105,7 @@ class Spec:
         for name in ("steps", "batch"):
             if not isinstance(getattr(self, name), int):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose a whole number")
-        for name in ("rate", "warmup", "momentum", "weight_decay"):
+        for name in ("rate", "warmup", "momentum", "weight_decay", "spread"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and abs(value) < math.inf):
                 raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
@@ -96,19 +113,57 @@ class Spec:
             raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0 and weight_decay >= 0")
         if not (0 <= self.warmup < 1 and 0 <= self.momentum < 1):
             raise ValueError("a Spec needs warmup and momentum from 0 to below 1")
-        net = self.net(1)
+        if not all(isinstance(step, int) and 0 <= step <= self.steps for step in self.watch):
+            raise ValueError(f"watch {self.watch} is impossible: choose steps from 0 to {self.steps}")
+        if self.spread < 1 or (self.spread > 1 and not self.project):
+            raise ValueError(f"spread {self.spread:g} is impossible: choose 1, or more with a projection")
+        net = self.net((1, 8, 8))
+        if self.project:
+            net.kernels(self.project)
         deeper = [replace(net, depth=depth).depth >= self.depth for depth in self.extend_to]
-        if deeper and (self.rule != "plain" or self.norm != "batch" or not all(deeper)):
+        original = (self.family, self.order, self.rule, self.norm) == ("conv", "post", "plain", "batch")
+        if deeper and not (original and all(deeper)):
             raise ValueError("extend_to needs a plain net with norm='batch', and depths from its own up: choose those")
 
     def but(self, **changes) -> "Spec":
         """The same Spec with some fields changed: ``spec.but(depth=56)``."""
         return replace(self, **changes)
 
-    def net(self, channels: int) -> ConvNet:
-        """The network that this Spec trains, for data of so many channels."""
+    def net(self, shape: Sequence[int]) -> Net:
+        """The network that this Spec trains, for images of that ``shape``: channels, height, width.
+
+        Raises
+        ------
+        ValueError
+            If a field has no such value for a network of its family.
+        """
+        if self.family == "dense":
+            if len(self.widths) != 1 or self.silent or (self.padding, self.order) != ("zeros", "post"):
+                raise ValueError("a dense net has one width, and neither padding, silent nor order: choose one width")
+            return DenseNet(
+                self.depth,
+                self.rule,
+                self.widths[0],
+                math.prod(shape),
+                10,
+                self.norm,
+                self.activation,
+                self.weights,
+                self.gain,
+            )
+        if (self.activation, self.weights) != ("relu", "he"):
+            raise ValueError("a convolutional net has ReLUs and He's weights here: choose family='dense' for others")
         return ConvNet(
-            self.depth, self.rule, self.widths, channels, 10, self.norm, self.padding, self.silent, self.gain
+            self.depth,
+            self.rule,
+            self.widths,
+            shape[0],
+            10,
+            self.norm,
+            self.padding,
+            self.silent,
+            self.gain,
+            self.order,
         )
 
     @property
@@ -120,8 +175,9 @@ class Spec:
     @property
     def cost(self) -> float:
         """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
-        readings = 20 + 20 * self.signals + 8 * len(self.extend_to)
-        return self.depth * (self.steps * self.batch / 64 + readings)
+        readings = 20 + 20 * self.signals + 8 * len(self.extend_to) + 4 * len(self.watch)
+        layer = 0.2 if self.family == "dense" else 1.0  # as measured
+        return layer * self.depth * (self.steps * self.batch / 64 + readings)
 
 
 @dataclass(frozen=True)
@@ -131,7 +187,10 @@ class Runs:
     ``curve`` (S, T) is the mini-batch loss at each step, in nats. ``train_loss``, ``train_error``
     are over all training examples in one batch with batch statistics; ``eval_loss``,
     ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own.
-    ``seconds`` is the time of each run on one core. Further readings as the Spec asks.
+    ``seconds`` is the time of each run on one core. Further readings as the Spec asks: of the signals by layer see
+    :mod:`whyresnets.measures`; ``watched_gradient_norm`` (S, K, L + 1) is the gradient's norm at the states, at
+    the K steps of ``watch``; ``transition_condition`` (S, transitions) the condition number of the transition
+    convolutions at the end.
     """
 
     spec: Spec
@@ -205,7 +264,7 @@ class Start:
     draws : the generator of the augmentation
     """
 
-    net: ConvNet
+    net: Net
     params: Params
     running: Params
     train_set: tuple[Tensor, Tensor]
@@ -222,7 +281,7 @@ def begin(spec: Spec, seed: int, known: data.Dataset, device: str = "cpu") -> St
     ValueError
         If the batch exceeds the training set.
     """
-    net = spec.net(known.channels)
+    net = spec.net(known.x_train.shape[1:])
     place = {"device": device, "memory_format": torch.channels_last}  # 1.1 times as fast as contiguous
     params, running = net.initial(generator(seed, "initialisation"))
     return Start(
@@ -244,15 +303,47 @@ def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
     known = data.load(spec.data)
     clock = time.perf_counter()
     start = begin(spec, seed, known, device)
-    readings = {"curve": descend(spec, start), **_readings(spec, start)}
+    watched: list[Tensor] = []
+    readings = {"curve": descend(spec, start, watched), **_readings(spec, start)}
+    if spec.watch:
+        lost = torch.full((len(start.net.units) + 1,), float("nan"))
+        readings["watched_gradient_norm"] = torch.stack(watched + [lost] * (len(spec.watch) - len(watched)))
     readings["seconds"] = time.perf_counter() - clock
     return {
         name: np.asarray(value, dtype=np.float64 if spec.signals else np.float32) for name, value in readings.items()
     }
 
 
-def descend(spec: Spec, start: Start) -> list[float]:
-    """Train the parameters of ``start`` in place; the mini-batch loss at each step, in nats (T,)."""
+def project(spec: Spec, net: Net, params: Params) -> None:
+    """Replace the kernels that ``spec.project`` names by their Procrustes projection, in place.
+
+    Their root mean square stays that of the initialisation: sqrt(2) under a ReLU, 1 elsewhere, times the gain.
+    """
+    if not spec.project:
+        return
+    rectified = spec.project != "transitions" and spec.activation == "relu"
+    size = spec.gain * math.sqrt(2 if rectified else 1)
+    with torch.no_grad():
+        for name in net.kernels(spec.project):
+            try:
+                params[name].copy_(procrustes(params[name], size=size, spread=spec.spread))
+            except torch.linalg.LinAlgError:  # a run that diverges: let its loss say so
+                params[name].fill_(math.nan)
+                return
+
+
+def descend(spec: Spec, start: Start, watched: list[Tensor] | None = None) -> list[float]:
+    """Train the parameters of ``start`` in place; the mini-batch loss at each step, in nats (T,).
+
+    ``watched`` receives the norms of the gradients at the states, (L + 1,) a step of ``spec.watch``.
+    """
+
+    def watch(step: int) -> None:
+        if watched is not None and step in spec.watch:
+            sample = (part[:SIGNAL_EXAMPLES] for part in start.train_set)
+            watched.append(measures.state_gradient_norm(start.net, start.params, *sample).cpu())
+
+    project(spec, start.net, start.params)
     params = list(start.params.values())
     x, y = start.train_set
     for p in params:
@@ -262,6 +353,7 @@ def descend(spec: Spec, start: Start) -> list[float]:
     )
     curve = [float("nan")] * spec.steps
     for step, index in enumerate(start.order):
+        watch(step)
         optimiser.param_groups[0]["lr"] = rate_at(spec, step)
         images = data.augment(x[index], start.draws) if spec.augment else x[index]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
@@ -273,8 +365,11 @@ def descend(spec: Spec, start: Start) -> list[float]:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        project(spec, start.net, start.params)
     for p in params:
         p.requires_grad_(False)
+    if spec.steps == 0 or np.isfinite(curve[-1]):
+        watch(spec.steps)
     return curve
 
 
@@ -292,8 +387,15 @@ def _readings(spec: Spec, start: Start) -> dict:
         # In float64, so that a gradient that has vanished is a small number and not 0.
         exact = {name: p.double() for name, p in params.items()}
         x, y = (part[:SIGNAL_EXAMPLES] for part in train_set)
-        for measure in (measures.response_std, measures.state_std, measures.state_gradient_norm):
+        for measure in (
+            measures.response_std,
+            measures.state_std,
+            measures.state_cosine,
+            measures.state_gradient_norm,
+        ):
             read[measure.__name__] = measure(net, exact, x.double(), y).cpu()
+    if spec.watch and net.transitions and spec.order == "pre":
+        read["transition_condition"] = measures.condition_number(net, params).cpu()
     for depth in spec.extend_to:
         deep = identity_extension(net, params, running, depth, train_set[0])
         read[f"extension_{depth}_train_loss"], _ = measures.loss_and_error(*deep[:2], *train_set)
