@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from whyresnets import bench, claims, report, store, sweeps
-from whyresnets.chapters import degradation
+from whyresnets.chapters import degradation, norm_preservation
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
 
-CHAPTERS = (degradation.CHAPTER,)
+CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER)
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = options.command(options)
         sys.stdout.flush()  # here, so that a full disk behind the output is reported below
         return status
-    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged) as error:
+    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged, sweeps.OtherCode) as error:
         print(f"whyresnets: {error}", file=sys.stderr)
     except sweeps.WorkerLost as error:
         print(f"whyresnets: {error}; {_what_is_kept(options)}", file=sys.stderr)
@@ -96,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run some seeds of every record again; mark what comes out bit for bit alike",
     )
+    record.add_argument(
+        "--against",
+        metavar="FOLDER",
+        help="with --confirm, on another processor than the record's: a checkout of the code that last vouched for it",
+    )
     record.set_defaults(command=_record)
 
     for command in (judge, record):
@@ -107,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
             "--scale",
             default="laptop",
             choices=SCALES,
-            help="smoke takes seconds and says nothing; the last two: not built",
+            help="smoke takes seconds and says nothing; the last two need CIFAR-10, and not every chapter has them yet",
         )
         command.add_argument("--seeds", type=int, metavar="N", help="how many; 5 for live claims, else as the record")
         command.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first of them; 0 unless said")
@@ -291,6 +296,10 @@ def _record(options) -> int:
     alone = options.claims or options.all or options.first_seed or options.scale != "laptop"
     if options.confirm and (alone or options.grid):
         raise BadInput("--confirm does every record: leave out claims, --all, --grid, --first-seed and --scale")
+    if options.against is not None and not options.confirm:
+        raise BadInput("--against belongs to --confirm: name both, or neither")
+    if options.against is not None and not (Path(options.against) / "src" / "whyresnets").is_dir():
+        raise BadInput(f"--against {options.against}: no src/whyresnets there; name a checkout of this repository")
     if options.grid and (options.seeds or options.first_seed or options.scale != "laptop"):
         raise BadInput("--grid records whole grids at laptop scale: leave out --seeds, --first-seed and --scale")
     options.all = options.all or options.confirm
@@ -322,8 +331,12 @@ def _confirm(chapter: Chapter, options) -> int:
         entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}
         seeds = {key: record.about[key]["seeds"][: options.seeds or 1] for key in entries}
         plan = {key: (spec, seeds[key]) for key, (spec, _) in entries.items()}
+        earlier = None
+        if plan and options.against is not None:
+            fields, vouched = {key: record.about[key]["spec"] for key in plan}, {record.vouched(key) for key in plan}
+            earlier = sweeps.run_by(Path(options.against), plan, fields, vouched, options.jobs)
         runs = _run(chapter, plan, options) if plan else {}
-        differ = store.confirm(name, list(runs.values()))
+        differ = store.confirm(name, list(runs.values()), list(earlier.values()) if earlier else None)
         print(f"{name}: {len(runs) - len(differ)} of {len(runs)} entries made by other code came out bit for bit alike")
         status |= bool(differ)
     return status

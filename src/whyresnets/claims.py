@@ -33,6 +33,14 @@ def training_loss(runs: Runs) -> np.ndarray:
     return np.where(runs.finished, runs["train_loss"], CHANCE)
 
 
+def trained(runs: Runs) -> np.ndarray:
+    """Whether a seed's training loss ends below :data:`TRAINED`, (S,) of bool; a diverged seed's does not.
+
+    Source: ours, for "does it train".
+    """
+    return training_loss(runs) < TRAINED
+
+
 def start_loss(runs: Runs) -> np.ndarray:
     """Mean mini-batch loss over the last ten steps, in nats (S,); a diverged seed scores chance.
 
@@ -112,6 +120,19 @@ def loss_band(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.exp(low), np.exp(high)
 
 
+def fraction_band(successes: np.ndarray, new: int) -> tuple[float, float]:
+    """99% prediction interval for the fraction of ``new`` seeds that succeed, from recorded ones (S,) of bool.
+
+    Low and high, dimensionless. Source: the beta-binomial predictive distribution after Jeffreys' prior, which
+    leaves room for a first failure where the record has none.
+    """
+    from scipy.stats import betabinom
+
+    hits, n = int(successes.sum()), len(successes)
+    predicted = betabinom(new, hits + 0.5, n - hits + 0.5)
+    return float(predicted.ppf((1 - BAND) / 2)) / new, float(predicted.ppf((1 + BAND) / 2)) / new
+
+
 def wilson_interval(successes: int, n: int) -> Interval:
     """Wilson's 95% interval for a fraction of seeds, dimensionless (Wilson 1927)."""
     from scipy.stats import binomtest
@@ -133,7 +154,7 @@ def _t(confidence: float, n: int) -> float:
 class Effect:
     """One number a seed: the sum of ``reading`` over the arms ``plus`` minus that over the arms ``minus``.
 
-    ``says`` names it in tables.
+    ``says`` names it in tables. A reading that is true or false, of one arm alone, makes it a fraction of seeds.
     """
 
     says: str
@@ -149,6 +170,8 @@ class Effect:
     def values(self, runs: Mapping[str, Runs]) -> np.ndarray:
         """The effect seed by seed (S,), in the same unit as its reading; arms are paired by seed (chosen by us).
 
+        Of bool where it is a fraction of seeds.
+
         Raises
         ------
         ValueError
@@ -156,7 +179,8 @@ class Effect:
         """
         if len({runs[arm].seeds for arm in self.arms}) > 1:
             raise ValueError(f"the arms {', '.join(self.arms)} must have the same seeds to be paired")
-        return sum(self.reading(runs[a]) for a in self.plus) - sum(self.reading(runs[a]) for a in self.minus)
+        plus, minus = ([self.reading(runs[arm]) for arm in arms] for arms in (self.plus, self.minus))
+        return plus[0] if len(self.arms) == 1 and plus else sum(plus) - sum(minus)
 
 
 @dataclass(frozen=True)
@@ -183,7 +207,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Test:
-    """Conditions under a name: a control, or where a claim turns.
+    """Conditions under a name: a control, a rival, what is given, or where a claim turns.
 
     ``says`` is the name; all ``conditions`` must be past for it to pass.
     """
@@ -207,7 +231,10 @@ class Claim:
     controls : the supposed cause removed or restored, all else equal; each must fall short
     trains : arms that must be alive for the claim to mean anything, with the mean loss (nats) they must beat;
         every seed must stay finite
+    given : what must be so in the arms for the claim to mean anything; unless all its conditions are past, it is void
     turns_when : a second, measured condition under which the claim stops holding
+    rival : another mechanism that reaches the effect: if it passes, the claim's own is not necessary; no verdict
+        depends on it
     not_shown : what a verdict here does not say
     live : judged in the reader's own run; otherwise judged from its laptop record
     """
@@ -218,14 +245,22 @@ class Claim:
     conditions: tuple[Condition, ...]
     controls: tuple[Test, ...]
     trains: tuple[tuple[str, float], ...] = ()
+    given: Test | None = None
     turns_when: Test | None = None
+    rival: Test | None = None
     not_shown: str = ""
     live: bool = True
 
     @property
+    def roles(self) -> tuple[tuple[str, Test], ...]:
+        """Everything that is measured beside the conditions, each with its part: controls first."""
+        others = {"given": self.given, "turns when": self.turns_when, "rival": self.rival}
+        return (*(("control", test) for test in self.controls), *((r, t) for r, t in others.items() if t))
+
+    @property
     def tests(self) -> tuple[Test, ...]:
-        """Controls, and the condition under which it turns, if it has one."""
-        return self.controls + ((self.turns_when,) if self.turns_when else ())
+        """The tests of :attr:`roles`."""
+        return tuple(test for _, test in self.roles)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -274,10 +309,14 @@ class Verdict:
         """Number of seeds."""
         return self.outcomes[0].interval.n
 
+    def measured(self, role: str) -> list[tuple[Outcome, ...]]:
+        """The tests that play this ``role`` ("control", "given", "turns when", "rival"), measured."""
+        return [o for (r, _), o in zip(self.claim.roles, self.tests, strict=True) if r == role]
+
     @property
     def controls_fail(self) -> bool:
         """Whether every control falls short, with a whole interval, of one of its conditions at least."""
-        controls = self.tests[: len(self.claim.controls)]
+        controls = self.measured("control")
         return bool(controls) and all(_short(outcomes) for outcomes in controls)
 
     @property
@@ -288,11 +327,13 @@ class Verdict:
             return None
         if self.dead or not all(math.isfinite(o.interval.high - o.interval.low) for o in measured):
             return "void"
+        if any(o.status != "past" for outcomes in self.measured("given") for o in outcomes):
+            return "void"
         if _short(self.outcomes):
             return "refuted"
         if any(o.status != "past" for o in self.outcomes) or not self.controls_fail:
             return "undecided"
-        return "contested" if self.claim.turns_when and _short(self.tests[-1]) else "supported"
+        return "contested" if any(map(_short, self.measured("turns when"))) else "supported"
 
     @property
     def effect(self) -> Outcome:
@@ -302,7 +343,7 @@ class Verdict:
     @property
     def decisive_control(self) -> Outcome:
         """Of the control that comes closest to passing, the condition that it fails most clearly."""
-        controls = self.tests[: len(self.claim.controls)]
+        controls = self.measured("control")
         return min((max(c, key=_shortfall) for c in controls), key=_shortfall)
 
 
@@ -347,7 +388,11 @@ def _trains(runs: Runs, bound: float) -> bool:
 
 @np.errstate(all="ignore")  # what is not finite makes the claim void: that says it, no warning need
 def _measure(conditions: Sequence[Condition], runs: Mapping[str, Runs]) -> tuple[Outcome, ...]:
-    return tuple(Outcome(c, t_interval(c.effect.values(runs))) for c in conditions)
+    return tuple(Outcome(c, _interval(c.effect.values(runs))) for c in conditions)
+
+
+def _interval(values: np.ndarray) -> Interval:
+    return wilson_interval(int(values.sum()), len(values)) if values.dtype == bool else t_interval(values)
 
 
 # --- Chapters -----------------------------------------------------------------------------------
@@ -366,6 +411,7 @@ class Chapter:
     name, title : as in the book
     claims : in the order of the ledger
     laptop : arm -> Spec, at laptop scale
+    larger : scale -> arm -> Spec, for "workstation" and "paper" where they are planned
     shown : arms that run live for a figure only, with all live seeds
     probes : arms of which one seed runs live and is compared with the printed band
     grid : arm -> the Specs of its learning-rate grid
@@ -376,6 +422,7 @@ class Chapter:
     title: str
     claims: tuple[Claim, ...]
     laptop: Mapping[str, Spec]
+    larger: Mapping[str, Mapping[str, Spec]] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
     grid: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
@@ -403,6 +450,8 @@ class Chapter:
             return dict(self.laptop)
         if scale == "smoke":  # seconds for all arms; its verdicts say nothing
             return {arm: smoke(spec) for arm, spec in self.laptop.items()}
+        if scale in self.larger:
+            return dict(self.larger[scale])
         raise NotBuilt(f"scale {scale!r} is not built yet for {self.name}: use --scale laptop or --scale smoke")
 
     def live(self) -> dict[str, tuple[Spec, range]]:
@@ -453,7 +502,9 @@ def unseen(record: Runs, live: Runs | None) -> Runs:
 def effect_band(effect: Effect, recorded: Mapping[str, Runs], live: Mapping[str, Runs]) -> tuple[float, float]:
     """Where the mean of ``effect`` over the live seeds should fall (99%), from the recorded seeds that are not live.
 
-    Low and high, in the same unit as the effect; see :func:`prediction_band`. Leaving out live seeds: chosen by us.
+    Low and high, in the same unit as the effect; see :func:`prediction_band`, and :func:`fraction_band` for a
+    fraction of seeds. Leaving out live seeds: chosen by us.
     """
     values = effect.values({arm: unseen(recorded[arm], live[arm]) for arm in effect.arms})
-    return prediction_band(values, len(live[effect.arms[0]].seeds))
+    band = fraction_band if values.dtype == bool else prediction_band
+    return band(values, len(live[effect.arms[0]].seeds))

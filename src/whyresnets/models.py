@@ -516,12 +516,12 @@ def procrustes(weight: Tensor, grid: int = 8, size: float = 1.0, spread: float =
         square, evenly spaced on the logarithm, in the order that they had)
     """
     after, before, side = *weight.shape[:2], (weight.shape[2] if weight.ndim == 4 else 1)
-    flat = side == 1
-    k = weight.reshape(after, before) if flat else torch.fft.rfft2(weight, s=(grid, grid)).permute(2, 3, 0, 1)
+    flat, exact = side == 1, weight.double()  # in 32 bits LAPACK may not converge when singular values are equal
+    k = exact.reshape(after, before) if flat else torch.fft.rfft2(exact, s=(grid, grid)).permute(2, 3, 0, 1)
     u, _, vh = torch.linalg.svd(k, full_matrices=False)
-    values = torch.logspace(0, -math.log10(spread), u.shape[-1], dtype=weight.dtype, device=weight.device)
+    values = torch.logspace(0, -math.log10(spread), u.shape[-1], dtype=exact.dtype, device=weight.device)
     values = values * size * math.sqrt(after / before) / values.square().mean().sqrt()
     k = (u * values) @ vh
     if flat:
-        return k.reshape(weight.shape)
-    return torch.fft.irfft2(k.permute(2, 3, 0, 1), s=(grid, grid))[:, :, :side, :side].contiguous()
+        return k.reshape(weight.shape).to(weight.dtype)
+    return torch.fft.irfft2(k.permute(2, 3, 0, 1), s=(grid, grid))[:, :, :side, :side].contiguous().to(weight.dtype)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyresnets import claims, store
-from whyresnets.claims import Chapter, Claim, Outcome, Verdict
+from whyresnets.claims import Chapter, Claim, Outcome, Test, Verdict
 from whyresnets.training import Runs
 
 NOT_RUN = "not run yet"
@@ -127,7 +127,7 @@ def _numbers(outcome: Outcome) -> dict[str, float | None]:
 def shown(outcome: Outcome) -> str:
     """An effect with its interval and unit, as text."""
     mean, low, high = (f"{v:z.3f}" for v in (outcome.interval.mean, outcome.interval.low, outcome.interval.high))
-    return f"{mean} [{low}, {high}] {outcome.condition.unit}"
+    return f"{mean} [{low}, {high}] {outcome.condition.unit}".strip()
 
 
 def judged(judgements: Sequence[Row], not_run: Mapping[Claim, Verdict | None] | None = None) -> Table:
@@ -175,17 +175,24 @@ def live_rows(chapter: Chapter, runs: Mapping[str, Runs]) -> list[Row]:
 
 
 def predictions(chapter: Chapter) -> Table:
-    """What each claim predicts here, and the controls that must fail: fixed before the run."""
+    """What each claim predicts here, the controls that must fail, what else is measured: fixed before the run."""
+    head = ("claim", "what it says", "predicted here", "controls: the effect must be absent", "also measured")
     lines = [
         (
             claim.id,
             claim.says,
             "; and ".join(str(c) for c in claim.conditions),
-            "; ".join(test.says for test in claim.controls),
+            "; ".join(test.says for role, test in claim.roles if role == "control"),
+            "; ".join(_named(role, test) for role, test in claim.roles if role != "control"),
         )
         for claim in chapter.claims
     ]
-    return Table(("claim", "what it says", "predicted here", "controls: the effect must be absent"), lines)
+    columns = len(head) if any(line[-1] for line in lines) else len(head) - 1
+    return Table(head[:columns], [line[:columns] for line in lines])
+
+
+def _named(role: str, test: Test) -> str:
+    return test.says if role == "control" else f"{role}: {test.says}"
 
 
 def plan(chapter: Chapter) -> Table:
@@ -226,8 +233,9 @@ def printed(chapter: Chapter, *ids: str) -> VerdictBox:
         for i, outcome in enumerate(verdict.outcomes):
             first = (claim.id, f"**{_word(verdict)}**") if i == 0 else ("", "")
             short.append((*first, *_measured(outcome), fails if i == 0 else ""))
-        for test, outcomes in zip(claim.tests, verdict.tests, strict=True):
-            full += [(claim.id if i == 0 else "", test.says, *_measured(o)) for i, o in enumerate(outcomes)]
+        for (role, test), outcomes in zip(claim.roles, verdict.tests, strict=True):
+            name = _named(role, test)
+            full += [(claim.id if i == 0 else "", name, *_measured(o)) for i, o in enumerate(outcomes)]
     measured = ("predicted", "measured [95% interval]")
     return VerdictBox(
         Table(("claim", "verdict", *measured, "effect in controls"), short),
@@ -261,7 +269,7 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
     rows = []
     for arm in arms:
         one = runs[arm]
-        trained = int((claims.training_loss(one) < claims.TRAINED).sum())
+        trained = int(claims.trained(one).sum())
         share = claims.wilson_interval(trained, len(one.seeds))
         train, test = (f"{100 * np.mean(one[name]):.0f}%" for name in ("train_error", "test_error_batch"))
         losses = (*_mean_losses(one, "train_loss"), f"{float(np.median(one['eval_loss'])):.3f}")

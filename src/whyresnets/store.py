@@ -204,6 +204,10 @@ class Record:
     def _confirmed_by(self, key: str) -> str | None:
         return self.about[key].get("confirmed", {}).get("source")
 
+    def vouched(self, key: str) -> str:
+        """The source hash of the code that last confirmed an entry, or made it."""
+        return self._confirmed_by(key) or self.about[key]["source"]
+
 
 class RecordDamaged(Exception):
     """A shipped record cannot be read, or may not be replaced; the message says what to do."""
@@ -280,18 +284,19 @@ def refuse_fewer(name: str, plan: Iterable[tuple[Spec, Sequence[int]]]) -> None:
             raise RecordDamaged(f"{name} holds {n} seeds of an arm: record at least as many (--seeds {n})")
 
 
-def confirm(name: str, again: list[Runs]) -> list[str]:
+def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None) -> list[str]:
     """Compare runs done again with today's code to the record called ``name``; the entries that differ in any bit.
 
     A change that should change no number (faster, or for another chapter) is proved so at the price of a few
     seeds: entries of which the seeds done again came out bit for bit the same are marked as confirmed by today's
-    code. Only the seconds may differ.
+    code. Only the seconds may differ. On another processor than the record's, sums are rounded differently:
+    there ``earlier`` are the same runs by the code that made or last confirmed the record, to compare with instead.
     """
     old = record(name)
     about, differ = dict(old.about), []
-    for runs in again:
+    for i, runs in enumerate(again):
         key = old.entries[runs.spec, runs.seeds[0]]
-        recorded = old.runs(runs.spec, runs.seeds[0]).first(len(runs.seeds))
+        recorded = earlier[i] if earlier else old.runs(runs.spec, runs.seeds[0]).first(len(runs.seeds))
         readings = set(recorded.arrays) - {"seconds"}
         same = readings <= set(runs.arrays) and all(_same_bits(recorded[r], runs[r]) for r in readings)
         if same:

@@ -82,6 +82,60 @@ def _check(missing: Iterable[tuple[Spec, int]], folder: Path) -> None:
         store.prepare(folder)
 
 
+# Run by another interpreter, with another version of this package; it finds its task on standard input.
+_ELSEWHERE = """
+import json, sys
+import numpy as np
+from whyresnets import store, sweeps
+from whyresnets.training import Spec
+task = json.load(sys.stdin)
+if store.source_hash() not in task["sources"]:
+    sys.exit(3)
+plan = {key: (Spec(**spec), seeds) for key, (spec, seeds) in task["plan"].items()}
+runs = sweeps.run(plan, task["jobs"], title="earlier code")
+np.savez(task["file"], **{f"{key}/{name}": a for key, r in runs.items() for name, a in r.arrays.items()})
+"""
+
+
+class OtherCode(Exception):
+    """A folder does not hold the code that is needed; the message says which folder does."""
+
+
+def run_by(tree: Path, plan: Plan, fields: Mapping[str, dict], sources: set[str], jobs: int | None) -> dict[str, Runs]:
+    """``plan``, run on the CPU by the package in ``tree``: a checkout of an earlier version of this repository.
+
+    ``fields`` are the Specs as that version wrote them (it may know fewer), ``sources`` the hashes of its code of which
+    it must have one.
+
+    Raises
+    ------
+    OtherCode
+        If ``tree`` holds no such package, or another version.
+    """
+    import json
+    import subprocess
+
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "runs.npz"
+        task = {
+            "plan": {key: (fields[key], list(seeds)) for key, (_, seeds) in plan.items()},
+            "sources": sorted(sources),
+            "jobs": jobs or cores(),
+            "file": str(file),
+        }
+        environment = {**os.environ, "PYTHONPATH": str(tree.resolve() / "src")}
+        command = [sys.executable, "-c", _ELSEWHERE]
+        done = subprocess.run(command, input=json.dumps(task), text=True, env=environment, cwd=folder)
+        if done.returncode or not (tree / "src" / "whyresnets").is_dir():
+            hashes = " or ".join(sorted(sources))
+            raise OtherCode(f"{tree} must be a checkout of the code that last vouched for the record (source {hashes})")
+        with np.load(file, allow_pickle=False) as arrays:
+            found = {key: {n.split("/")[1]: arrays[n] for n in arrays.files if n.startswith(f"{key}/")} for key in plan}
+    return {key: Runs(spec, tuple(seeds), found[key]) for key, (spec, seeds) in plan.items()}
+
+
 @contextmanager
 def _folder(device: str, cache: bool) -> Iterator[Path]:
     if cache:
