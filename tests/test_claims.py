@@ -83,6 +83,59 @@ def test_contested_needs_a_measured_turn():
     assert judge(still, runs()).word == "supported"
 
 
+def test_what_is_given_must_be_so_or_nothing_was_tested():
+    for given, word in ((rise("deep", "shallow"), "supported"), (rise("built", "shallow"), "void")):
+        assert judge(replace(CLAIM, given=Test("premise", (given,))), runs()).word == word
+    unsure = Test("premise", (rise("deep", "shallow"),))
+    assert judge(replace(CLAIM, given=unsure), runs(deep=0.6)).word == "void"
+
+
+def test_a_rival_is_measured_and_changes_no_word():
+    for rival in ("deep", "built"):
+        verdict = judge(replace(CLAIM, rival=Test("other", (rise(rival, "shallow"),))), runs())
+        assert verdict.word == "supported"
+        ((outcome,),) = verdict.measured("rival")
+        assert outcome.status == ("past" if rival == "deep" else "short")
+
+
+def test_each_role_is_measured_under_its_name():
+    others = {"given": Test("g", CLAIM.conditions), "turns_when": Test("t", CLAIM.conditions)}
+    claim = replace(CLAIM, **others, rival=Test("r", CLAIM.conditions))
+    assert [(role, test.says) for role, test in claim.roles] == [
+        ("control", "built"),
+        ("given", "g"),
+        ("turns when", "t"),
+        ("rival", "r"),
+    ]
+    verdict = judge(claim, runs())
+    assert [len(verdict.measured(role)) for role in ("control", "given", "turns when", "rival")] == [1, 1, 1, 1]
+
+
+# --- Fractions of seeds ---------------------------------------------------------------------------
+
+FRACTION = Condition(Effect("fraction that train", ("deep",), (), claims.trained), ">", 0.5, "of seeds")
+
+
+def test_a_reading_that_is_true_or_false_is_a_fraction_with_wilsons_interval():
+    losses = np.array([0.1] * 16 + [2.0] * 3 + [np.nan])
+    (outcome,) = judge(replace(CLAIM, conditions=(FRACTION,), controls=(), trains=()), {"deep": made(losses)}).outcomes
+    assert outcome.interval == claims.wilson_interval(16, 20)
+
+
+@pytest.mark.parametrize(("successes", "status"), [(5, "past"), (4, "straddles"), (1, "straddles"), (0, "short")])
+def test_five_seeds_decide_a_fraction_only_if_they_agree(successes, status):
+    losses = [0.1] * successes + [2.0] * (5 - successes)
+    assert FRACTION.status(claims.wilson_interval(successes, 5)) == status
+    values = FRACTION.effect.values({"deep": made(losses)})
+    assert values.dtype == bool and values.sum() == successes
+
+
+def test_the_band_of_a_fraction_leaves_room_for_a_first_failure():
+    recorded, live = {"deep": made([0.1] * 20)}, {"deep": made([0.1] * 5)}
+    low, high = claims.effect_band(FRACTION.effect, recorded, live)
+    assert 0 < low < 1 and high == 1
+
+
 def test_a_diverged_seed_scores_chance_and_is_counted():
     some = runs()
     some["deep"].arrays["train_loss"][0] = np.nan
@@ -163,7 +216,9 @@ def random_book(rng) -> tuple[Claim, dict[str, Runs]]:
         says="",
         conditions=tuple(condition(past=True) for _ in range(rng.integers(1, 3))),
         controls=tuple(test(falls_short=True) for _ in range(rng.integers(1, 3))),
+        given=test(falls_short=False) if rng.random() < 0.5 else None,
         turns_when=test(falls_short=False) if rng.random() < 0.5 else None,
+        rival=test(falls_short=rng.random() < 0.5) if rng.random() < 0.5 else None,
     )
     must = [arm for arm in arms if arm == "alive" or rng.random() < 0.5]
     return replace(claim, trains=tuple((arm, 0.5) for arm in must)), arms
@@ -199,7 +254,8 @@ def deaths(runs: Runs) -> dict[str, Runs]:
 def test_the_random_books_are_supported_and_of_many_shapes():
     assert {judge(*book).word for book in BOOKS} == {"supported"}
     assert {len(claim.conditions) for claim, _ in BOOKS} == {len(claim.controls) for claim, _ in BOOKS} == {1, 2}
-    assert {claim.turns_when is None for claim, _ in BOOKS} == {True, False}
+    for part in ("given", "turns_when", "rival"):
+        assert {getattr(claim, part) is None for claim, _ in BOOKS} == {True, False}
     assert {c.side for claim, _ in BOOKS for test in claim.tests for c in test.conditions} == {"<", ">"}
 
 
@@ -250,6 +306,7 @@ FAILURE_IS_A_RESULT = {
     "HE1-6b": {"plain-56 x10"},
     "HE1-6c": {"stranger-56", "stranger-56 x10"},
     "HE1-7": {"start-110 at 0.1"},
+    "ZA-4": {"plain-1002"},
 }
 
 

@@ -20,6 +20,7 @@ from whyresnets.training import Runs
 SEEDS = (5, 10, 20)  # how many seeds an interval is made from
 CHANCE_OF_BAD_LUCK = 1e-4  # how often a machine that keeps its promise would fail one comparison below
 TRIALS = 20_000
+FRACTIONS = (claims.trained,)  # readings that are true or false: Wilson's interval, below
 BOOKS = 3_000  # simulated books: enough to tell 2.5% from 5%, as the last test shows
 PROMISE = 0.025  # of books may say supported where there is no true effect: one side of a 95% interval
 
@@ -121,6 +122,7 @@ def every_condition() -> list[tuple]:
         for claim in chapter.claims
         for kind, conditions in (("claim", claim.conditions), *(("control", test.conditions) for test in claim.tests))
         for condition in conditions
+        if not any(condition.effect.reading is fraction for fraction in FRACTIONS)
     ]
 
 
@@ -234,6 +236,21 @@ def test_wilson_intervals_cover_a_fraction(n):
         covered += binom.pmf(successes, n, fractions) * ((i.low <= fractions) & (fractions <= i.high))
     print(f"\nWilson, n = {n}: mean {covered.mean():.1%}, least {covered.min():.1%}")
     assert 0.95 <= covered.mean() <= 0.96 and covered.min() >= 0.83
+
+
+@pytest.mark.parametrize("n", SEEDS)
+@pytest.mark.parametrize("new", [1, 5])
+def test_fraction_bands_hold_a_new_fraction(n, new):
+    """Counted exactly: at least 99% averaged over fractions, the prior's way of averaging them included."""
+    for weights in ("even", "Jeffreys"):
+        fractions = np.linspace(0.0005, 0.9995, 1000)
+        weight = np.ones(1000) if weights == "even" else (fractions * (1 - fractions)) ** -0.5
+        held = np.zeros(1000)
+        for successes in range(n + 1):
+            low, high = claims.fraction_band(np.arange(n) < successes, new)
+            inside = binom.cdf(round(high * new), new, fractions) - binom.cdf(round(low * new) - 1, new, fractions)
+            held += binom.pmf(successes, n, fractions) * inside
+        assert (held * weight).sum() / weight.sum() >= 0.99
 
 
 # --- Verdicts with no true effect ---------------------------------------------------------------

@@ -325,7 +325,7 @@ def _record(options) -> int:
 def _confirm(chapter: Chapter, options) -> int:
     """Run the first seeds of every entry again (one unless --seeds says); 1 if some bit came out otherwise."""
     status = 0
-    for name in (f"{chapter.name}-grid", f"{chapter.name}-laptop"):
+    for name in (f"{chapter.name}-{kind}" for kind in ("grid", *SCALES)):
         if (record := store.record(name)) is None:
             continue
         entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}

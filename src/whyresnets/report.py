@@ -279,6 +279,17 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
     return Table(("arm", trained, "mean loss, batch", "median loss, running", "training error", "test error"), rows)
 
 
+def at_scales(chapter: Chapter) -> Table:
+    """Effect, verdict and seeds of each claim at every scale with a plan, from the records; "not run yet" elsewhere."""
+    scales = ("laptop", *chapter.larger)
+    rows = []
+    for claim in chapter.claims:
+        found = [chapter.printed(claim, scale) for scale in scales]
+        cells = [f"{shown(v.effect)}, {_word(v)} ({v.n} seeds)" if v else NOT_RUN for v in found]
+        rows.append((claim.id, str(claim.conditions[0]), *cells))
+    return Table(("claim", "predicted", *scales), rows)
+
+
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
     """One live seed of each probed arm against the 99% band of the record for a new seed, in nats."""
     recorded, rows = chapter.recorded(), []

@@ -17,6 +17,7 @@ from whyresnets.claims import (
     Test,
     gradient_distance,
     trained,
+    training_loss,
 )
 from whyresnets.training import Runs, Spec
 
@@ -25,7 +26,9 @@ CLOSE_TRAINED = 0.15  # the same after training (chosen by us: the weights have 
 KEPT = 0.01  # of |r - 1|: a hundredth, in every block and at every reading, is exact for us (chosen by us)
 HALF_A_DECADE = 0.5  # how much closer 16 times the blocks must come, or a factor of three (chosen by us)
 FACTOR_TWO = 0.3  # decades (chosen by us: the smallest factor worth a sentence)
-A_TENTH = 0.1  # decades, or of |r - 1|: the smallest change that we call one (chosen by us)
+A_TENTH = 0.1  # decades: the smallest change of a norm that we call one (chosen by us)
+A_TWENTIETH = 0.05  # of |r - 1|: the same for the mean over blocks (chosen by us)
+A_FIFTH = 0.2  # of |r - 1|: what a projection must gain at the transitions (chosen by us)
 HALF = 0.5  # of seeds (chosen by us)
 SPEED = 0.03  # nats, mean over the run: about a tenth of what the run costs (chosen by us)
 FINITE = math.inf  # nats: an arm that need not train, but whose divergence would be no result
@@ -68,28 +71,28 @@ ROTATE = DENSE.but(activation="linear", weights="orthogonal")
 RATES = {
     **{f"residual-{depth}": (CONVOLUTIONAL.but(depth=depth), 0.3) for depth in (10, 22, 58, 112)},
     **{f"plain-{depth}": (CONVOLUTIONAL.but(depth=depth, rule="plain"), 0.1) for depth in (10, 22)},
-    "plain-58": (CONVOLUTIONAL.but(depth=58, rule="plain"), 0.03),
+    "plain-58": (CONVOLUTIONAL.but(depth=58, rule="plain"), 0.01),
     "projected-22": (CONVOLUTIONAL.but(project="transitions"), 0.3),
     "projected-58": (CONVOLUTIONAL.but(depth=58, project="transitions"), 0.3),
     "uneven-22": (CONVOLUTIONAL.but(project="transitions", spread=WORST), 0.3),
     "ordinary projected-22": (CONVOLUTIONAL.but(project="ordinary"), 0.3),
     "ordinary uneven-22": (CONVOLUTIONAL.but(project="ordinary", spread=WORST), 0.3),
-    "residual-1002": (DEEPEST, 0.1),
+    "residual-1002": (DEEPEST, 0.3),
     "plain-1002": (DEEPEST.but(rule="plain"), 0.01),
     "plain, no BN-1002": (DEEPEST.but(rule="plain", norm="none"), 0.01),
     "rotate-1002": (DEEPEST.but(rule="plain", norm="none", activation="linear", weights="orthogonal"), 0.0003),
     "rotate-66": (ROTATE, 0.003),
     "rotate, kept-66": (ROTATE.but(project="units"), 0.03),
-    "fold-66": (FOLD, 0.003),
+    "fold-66": (FOLD, 0.01),
     "fold, kept-10": (FOLD.but(depth=10, project="units"), 0.03),
     "fold, kept-66": (FOLD.but(project="units"), 0.1),
     "fold, uneven-66": (FOLD.but(project="units", spread=10.0), 0.01),
     "ReLU, He-66": (DENSE, 0.01),
-    "ReLU, orthogonal-66": (DENSE.but(weights="orthogonal"), 0.01),
+    "ReLU, orthogonal-66": (DENSE.but(weights="orthogonal"), 0.03),
     "rescaled-66": (DENSE.but(rule="rescaled"), 0.03),
     "residual, small start-66": (DENSE.but(rule="residual", gain=0.125), 0.01),
     "residual-66": (DENSE.but(rule="residual", norm="batch"), 0.3),
-    "plain-66": (DENSE.but(norm="batch"), 0.03),
+    "plain-66": (DENSE.but(norm="batch"), 0.3),
 }
 TRAINED_ARMS = {arm: spec.but(rate=rate) for arm, (spec, rate) in RATES.items()}
 # The learning-rate grids, in steps of about 3: recorded with seeds from 10000 (`whyresnets record --grid --all`).
@@ -133,6 +136,28 @@ def mean_distance(runs: Runs) -> np.ndarray:
     return np.abs(ratios(runs) - 1).mean(1)
 
 
+def distance_through(runs: Runs) -> np.ndarray:
+    """Mean of |r_l - 1| over the blocks that are no transitions, at each of the K watched steps, dimensionless (S, K).
+
+    Source: ours, see above. Transitions have no skip in either kind of net, and weigh more in a shallow one.
+    """
+    distances = [np.abs(ratios(runs, k) - 1) for k in range(len(runs.spec.watch))]
+    return np.stack([np.delete(d, _transitions(runs), axis=1).mean(1) for d in distances], axis=1)
+
+
+def trained_distance(runs: Runs) -> np.ndarray:
+    """The same at the end of training, dimensionless (S,). Source: ours, see above."""
+    return distance_through(runs)[:, -1]
+
+
+def last_cosine(runs: Runs) -> np.ndarray:
+    """Mean cosine between the last states of two images, dimensionless (S,); 1: the net cannot tell them apart.
+
+    Source: ours, see :func:`whyresnets.measures.state_cosine`.
+    """
+    return runs["state_cosine"][:, -1]
+
+
 def largest_distance(runs: Runs) -> np.ndarray:
     """Maximum over blocks of |r_l - 1|, dimensionless (S,): their delta. Source: Zaeemzadeh et al. 2021."""
     return np.abs(ratios(runs) - 1).max(1)
@@ -148,6 +173,7 @@ def log10_of(reading: Callable[[Runs], np.ndarray]) -> Callable[[Runs], np.ndarr
 
 
 log10_mean_distance, log10_largest_distance = log10_of(mean_distance), log10_of(largest_distance)
+log10_trained_distance = log10_of(trained_distance)
 
 
 def watched_distance(runs: Runs) -> np.ndarray:
@@ -217,22 +243,22 @@ def _end_to_end(kind: str) -> tuple[Condition, ...]:
 
 def _closer_trained(deep: str, shallow: str) -> tuple[Condition, ...]:
     falls = Effect(
-        f"log10 of mean |r - 1| after training, {deep} minus {shallow}", (deep,), (shallow,), log10_mean_distance
+        f"log10 of mean |r - 1| after training, {deep} minus {shallow}", (deep,), (shallow,), log10_trained_distance
     )
-    close = Effect(f"mean |r - 1| after training, {deep}", (deep,), (), mean_distance)
+    close = Effect(f"mean |r - 1| after training, {deep}", (deep,), (), trained_distance)
     return Condition(falls, "<", -FACTOR_TWO, "decades"), Condition(close, "<", CLOSE_TRAINED, "")
 
 
 def _plain_is_worse(depth: int) -> tuple[Condition, ...]:
     plain, residual = f"plain-{depth}", f"residual-{depth}"
-    mean = Effect(f"mean |r - 1| after training, {plain} minus {residual}", (plain,), (residual,), mean_distance)
-    whole = Effect(
-        f"|log10 of gradient norm, first over last| after training, {plain} minus {residual}",
-        (plain,),
-        (residual,),
-        end_to_end,
-    )
-    return Condition(mean, ">", A_TENTH, ""), Condition(whole, ">", A_TENTH, "decades")
+    effect = Effect(f"mean |r - 1| after training, {plain} minus {residual}", (plain,), (residual,), trained_distance)
+    return (Condition(effect, ">", A_TWENTIETH, ""),)
+
+
+def _plain_is_worse_end_to_end(depth: int) -> tuple[Condition, ...]:
+    plain, residual = f"plain-{depth}", f"residual-{depth}"
+    says = f"|log10 of gradient norm, first over last| after training, {plain} minus {residual}"
+    return (Condition(Effect(says, (plain,), (residual,), end_to_end), ">", A_TENTH, "decades"),)
 
 
 def _outliers(arm: str, reading: Callable, when: str) -> tuple[Condition, ...]:
@@ -247,7 +273,7 @@ def _ratio_mended(arm: str) -> tuple[Condition, ...]:
         (arm,),
         transition_distance,
     )
-    return (Condition(effect, ">", A_TENTH, ""),)
+    return (Condition(effect, ">", A_FIFTH, ""),)
 
 
 def _faster(slow: str, fast: str) -> tuple[Condition, ...]:
@@ -275,6 +301,11 @@ CLAIMS = (
         controls=(Test(SKIP_REMOVED, _closer("plain", mean_distance, "mean")),),
         turns_when=Test("without BN, He's weights", _closer("residual, no BN", mean_distance, "mean")),
         rival=Test("no skip: orthogonal layers and absolute values", (_close("fold", mean_distance, "mean"),)),
+        trains=tuple(
+            (f"{kind}, {blocks} blocks", FINITE)
+            for kind in ("residual", "plain", "residual, no BN", "fold")
+            for blocks in (8, 128)
+        ),
         not_shown="Untrained nets only; their theorem says that a good solution exists, not what a start looks like.",
     ),
     Claim(
@@ -301,23 +332,33 @@ CLAIMS = (
     Claim(
         id="ZA-2",
         source="zaeemzadeh2021norm, abstract; our protocol",
-        says="After training, too, the blocks of a deeper residual net keep the norm better, on the mean.",
+        says="After training, too, the blocks of a deeper residual net keep the norm better: on the mean.",
         conditions=_closer_trained("residual-58", "residual-10"),
         controls=(
             Test(f"{SKIP_REMOVED}: 58 layers, which then hardly train", _closer_trained("plain-58", "plain-10")),
             Test(f"{SKIP_REMOVED}: 22 layers, which do train", _closer_trained("plain-22", "plain-10")),
         ),
         trains=(*_all_train("residual-10", "residual-58", "plain-10", "plain-22"), ("plain-58", FINITE)),
-        not_shown="100 steps on small images; the largest distance, which does not fall.",
+        not_shown="100 steps on small images; transitions are left out here, see ZA-2t.",
     ),
     Claim(
         id="ZA-2p",
         source="common reading of zaeemzadeh2021norm, ours",
-        says="A plain net that trains keeps the norm of the gradient worse than the residual net of its depth.",
+        says="A plain net that trains keeps the norm worse than the residual net of its depth: on the mean.",
         conditions=_plain_is_worse(22),
         controls=(Test("10 layers, where depth does no harm", _plain_is_worse(10)),),
         trains=_all_train("plain-22", "residual-22", "plain-10", "residual-10"),
         not_shown="Plain nets that do not train: there, norms stay far off (see the figure).",
+        live=False,
+    ),
+    Claim(
+        id="ZA-2e",
+        source="common reading of zaeemzadeh2021norm, ours",
+        says="A plain net that trains keeps the norm worse than the residual net of its depth: from end to end.",
+        conditions=_plain_is_worse_end_to_end(22),
+        controls=(Test("10 layers, where depth does no harm", _plain_is_worse_end_to_end(10)),),
+        trains=_all_train("plain-22", "residual-22", "plain-10", "residual-10"),
+        not_shown="Which of the two matters for learning, if either does.",
     ),
     Claim(
         id="ZA-2t",
@@ -374,7 +415,7 @@ CLAIMS = (
             Test("skip and BN removed", _train("plain, no BN-1002")),
         ),
         rival=Test("no skip, no BN, no ReLU: orthogonal layers", _train("rotate-1002")),
-        trains=(("residual-1002", FINITE), ("plain, no BN-1002", FINITE)),
+        trains=tuple((arm, FINITE) for arm in ("residual-1002", "plain, no BN-1002", "rotate-1002")),
         not_shown="That 1,002 layers are better than 66; and the rival's net can only be a linear function.",
         live=False,
     ),
@@ -430,3 +471,34 @@ CHAPTER = Chapter(
     probes=("residual-1002", "projected-22", "residual-112"),
     grid={arm: tuple(RATES[arm][0].but(rate=rate) for rate in rates) for arm, rates in GRID_RATES.items()},
 )
+
+# --- Self-checks of the exercises ---------------------------------------------------------------
+
+
+def check_growth(answer: float | None) -> str:
+    """Exercise 1: log10 of the end-to-end growth that the law predicts at 128 blocks, in decades; a sentence back."""
+    if answer is None:
+        return "Not answered yet."
+    recorded = CHAPTER.recorded()
+    layer = float(np.square(ratios(recorded["plain, 128 blocks"])).mean())
+    measured = float(gradient_distance(recorded["residual, 128 blocks"]).mean())
+    if abs(answer - layer / 2 * math.log10(128)) < 0.1:
+        return f"Right: {answer:.2f} decades predicted, {measured:.2f} measured in the record."
+    return "Not yet: c is the mean of r squared in the plain net; the product of all r is about L to the power c / 2."
+
+
+def check_folding(answer: Runs | None) -> str:
+    """Exercise 2: runs of the folding net with 22 layers, otherwise like "fold, kept-66"; a sentence back."""
+    if answer is None:
+        return "Not answered yet."
+    if not isinstance(answer, Runs):
+        return 'Not yet: hand over the runs of one arm, such as sweeps.run(...)["mine"].'
+    if answer.spec != LAPTOP["fold, kept-66"].but(depth=22):
+        return "Not yet: change the depth to 22, and nothing else."
+    if len(answer.seeds) < 5:
+        return "Not yet: fewer than five seeds say little. Run seeds 0 to 4."
+    recorded, loss = CHAPTER.recorded(), float(np.mean(training_loss(answer)))
+    low, high = (float(np.mean(training_loss(recorded[f"fold, kept-{depth}"]))) for depth in (10, 66))
+    if low < loss < high:
+        return f"Right: {loss:.2f} nats, between {low:.2f} at 10 layers and {high:.2f} at 66."
+    return f"Unexpected: {loss:.2f} nats is not between 10 and 66 layers. Please report it."
