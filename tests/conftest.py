@@ -1,8 +1,42 @@
 """Fixtures."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+import whyresnets
 from whyresnets.training import Spec
+
+PACKAGE = Path(whyresnets.__file__).parent
+
+
+@pytest.fixture
+def judge_with_a_line_changed(tmp_path) -> Callable:
+    """A real `judge`, in a process of its own, of a copy of the package in which one line of ``models.py`` differs.
+
+    Called with the line, what stands there instead, and the arguments; exit status and verdicts come back.
+    """
+
+    def judged(line: str, instead: str, *arguments: str) -> tuple[int, list[dict]]:
+        shutil.copytree(PACKAGE, tmp_path / "whyresnets", ignore=shutil.ignore_patterns("__pycache__"))
+        models = tmp_path / "whyresnets" / "models.py"
+        text = models.read_text()
+        assert text.count(line) == 1
+        models.write_text(text.replace(line, instead))
+        verdicts, cache = tmp_path / "verdicts.json", tmp_path / "runs"
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "WHYRESNETS_CACHE": str(cache)}
+        command = [sys.executable, "-m", "whyresnets", "judge", *arguments, "--json", str(verdicts)]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode in (0, 1), done.stderr
+        return done.returncode, json.loads(verdicts.read_text())
+
+    return judged
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from whyresnets import figures
+from whyresnets import claims, figures
+from whyresnets.chapters import norm_preservation as norms
 from whyresnets.chapters.degradation import CHAPTER, SIGNALS
 
 
@@ -69,3 +70,73 @@ def test_the_ground_is_opaque_and_the_ink_dark(live, recorded):
     figure = figures.loss_curves({"a": {"20": "plain-20"}}, live, recorded)
     assert figure.get_facecolor()[3] == 1.0 and min(figure.get_facecolor()[:3]) > 0.9
     assert max(to_rgb(figures.INK)) < 0.4
+
+
+# --- Ratios of gradient norms -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def norms_recorded():
+    return norms.CHAPTER.recorded()
+
+
+@pytest.fixture(scope="module")
+def norms_live(norms_recorded):
+    return {arm: runs.first(5) for arm, runs in norms_recorded.items()}
+
+
+def test_block_ratios_show_every_seed_the_mean_the_band_and_the_transitions(norms_live, norms_recorded):
+    panels = {"a": {"22": "residual-22"}, "b": {"128": "residual, 128 blocks"}}
+    law = norms.law(norms_recorded)
+    left, right = figures.block_ratios(panels, norms_live, norms_recorded, norms.ratios, law).axes
+    assert [line for line in left.lines if line.get_linestyle() == "--" and len(line.get_ydata()) == len(law)]
+    assert [len(axis.collections) for axis in (left, right)] == [1, 1]
+    lines = [line.get_ydata() for line in left.lines]
+    assert sum(len(line) == 11 for line in lines) == 6  # five seeds and their mean
+    assert np.allclose(lines[5], norms.ratios(norms_live["residual-22"]).mean(0))
+    squares = next(line for line in left.lines if line.get_marker() == "s")
+    assert squares.get_xdata().tolist() == [4, 8]
+    assert (left.get_xscale(), right.get_xscale()) == ("linear", "log") and left.get_ylim() == right.get_ylim()
+
+
+def test_depths_of_one_rule_are_shades_and_other_arms_are_not(norms_live, norms_recorded):
+    depths = {f"{L}": f"residual, {L} blocks" for L in norms.BLOCKS}
+    kinds = {kind: f"{kind}, 8 blocks" for kind in ("plain", "residual", "fold")}
+    panels = {"a": depths, "b": kinds}
+    axes = figures.block_ratios(panels, norms_live, norms_recorded, norms.ratios).axes
+    shades, colours = ([text.get_color() for text in axis.get_legend().get_texts()] for axis in axes)
+    light = [sum(to_rgb(colour)) for colour in shades]
+    assert light == sorted(light, reverse=True) and len({to_rgb(c) for c in colours}) == 3
+
+
+def test_through_training_shows_each_reading_at_its_step(norms_live, norms_recorded):
+    panels = {"a": {"22": "residual-22", "112": "residual-112"}}
+    live = {arm: runs for arm, runs in norms_live.items() if arm != "residual-112"}
+    (axis,) = figures.through_training(panels, live, norms_recorded, norms.distance_through).axes
+    assert axis.lines[0].get_xdata().tolist() == list(norms.WATCH) and axis.get_yscale() == "log"
+    assert {"22\n5/5 finite", "112\n20/20 finite"} <= {text.get_text() for text in axis.texts}
+    assert len(axis.collections) == 1  # no band behind an arm that did not run live
+
+
+def test_readings_by_blocks_have_reference_curves_through_the_first_point(norms_live, norms_recorded):
+    kinds = {kind: {L: f"{kind}, {L} blocks" for L in (8, 128)} for kind in ("residual", "plain")}
+    columns = {"mean": (norms.mean_distance, None), "end": (claims.gradient_distance, 4.0)}
+    left, right = figures.by_blocks(columns, kinds, norms_live, norms_recorded).axes
+    dashed = [line for line in left.lines if line.get_linestyle() == "--"]
+    start = norms.mean_distance(norms_live["residual, 8 blocks"]).mean()
+    assert len(dashed) == 2 and all(line.get_ydata()[0] == pytest.approx(start) for line in dashed)
+    assert dashed[0].get_ydata()[1] / start == pytest.approx((8 / 128) ** 0.5)
+    assert not [line for line in right.lines if line.get_linestyle() == "--"]
+    assert (left.get_yscale(), right.get_yscale(), right.get_ylim()) == ("log", "linear", (0, 4))
+
+
+def test_nets_have_a_row_each_with_their_seeds_and_a_colour_that_says_whether_they_train(norms_live, norms_recorded):
+    rows = {"fold": "fold, kept-66", "rotate": "rotate, kept-66"}
+    columns = {"loss": (claims.training_loss, ""), "cosine": (norms.last_cosine, ", untrained")}
+    loss, cosine = figures.nets(columns, rows, norms_live, norms_recorded).axes
+    strokes = [line for line in loss.lines if line.get_marker() == "|"]
+    assert [len(line.get_xdata()) for line in strokes] == [20, 20]
+    assert strokes[0].get_color() != strokes[1].get_color()
+    rings = [line for line in cosine.lines if line.get_markerfacecolor() == "none"]
+    assert [len(ring.get_xdata()) for ring in rings] == [5, 5]
+    assert [label.get_text() for label in loss.get_yticklabels()] == list(rows)

@@ -116,3 +116,75 @@ def test_confirm_runs_what_other_code_made_again_and_marks_it(cache, tmp_path, m
     assert record.stale == [record.entries[specs["plain-20"], 0]]
     assert record.confirmed == [record.entries[specs["residual-20"], 0]]
     assert main(["record", "--confirm"]) == 1  # what differs is tried again, and differs again
+
+
+def an_earlier_tree(folder: Path) -> tuple[Path, str]:
+    """A checkout of this package in which one decisive line is written differently, and its source hash."""
+    import os
+    import shutil
+    import subprocess
+    import sys
+
+    shutil.copytree(Path(store.__file__).parent, folder / "src" / "whyresnets")
+    training = folder / "src" / "whyresnets" / "training.py"
+    line = "    if step < warm:\n"
+    assert training.read_text().count(line) == 1
+    training.write_text(training.read_text().replace(line, "    if warm > step:\n"))
+    command = [sys.executable, "-c", "from whyresnets import store; print(store.source_hash())"]
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    said = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
+    return folder, said.stdout.strip()
+
+
+def test_confirm_against_earlier_code_serves_another_processor(cache, tmp_path, monkeypatch, capsys):
+    """The record's own bits are those of another processor: today's code is compared with the code that made it."""
+    tree, earlier_source = an_earlier_tree(tmp_path / "earlier")
+    assert earlier_source != store.source_hash()
+    (tmp_path / "records").mkdir()
+    monkeypatch.setattr(store, "RECORDS", tmp_path / "records")
+    specs = CHAPTERS[0].arms("smoke")
+    runs = sweeps.run({arm: (specs[arm], range(2)) for arm in ("plain-20", "residual-20")}, jobs=1)
+    for arm in runs:
+        runs[arm]["curve"][0, 0] += 1e-6  # as another processor rounds
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "source_hash", lambda: earlier_source)
+        store.write_record("degradation-laptop", list(runs.values()))
+    assert main(["record", "--confirm", "--jobs", "1"]) == 1  # bit for bit it does not come out here
+    assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 0
+    assert "2 of 2 entries" in capsys.readouterr().out
+    assert store.record("degradation-laptop").stale == []
+
+    def one_bit(tree, source, plan, *_):
+        found = sweeps.run(plan, jobs=1)
+        next(iter(found.values()))["train_loss"][0] += 1e-6
+        return found
+
+    with monkeypatch.context() as later:
+        later.setattr(store, "source_hash", lambda: "later")
+        later.setattr(sweeps, "run_by", one_bit)
+        assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 1
+        assert "1 of 2 entries" in capsys.readouterr().out
+
+
+def test_confirm_against_code_that_never_vouched_for_the_record_is_refused(cache, tmp_path, monkeypatch, capsys):
+    tree, _ = an_earlier_tree(tmp_path / "earlier")
+    (tmp_path / "records").mkdir()
+    monkeypatch.setattr(store, "RECORDS", tmp_path / "records")
+    runs = sweeps.run({"a": (CHAPTERS[0].arms("smoke")["plain-20"], range(1))}, jobs=1)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "source_hash", lambda: "another")
+        store.write_record("degradation-laptop", list(runs.values()))
+    assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 2
+    assert "must be a checkout of the code that last vouched" in capsys.readouterr().err
+    assert main(["record", "--confirm", "--against", str(tmp_path)]) == 2
+    assert "no src/whyresnets there" in capsys.readouterr().err
+    assert main(["record", "--all", "--against", str(tree)]) == 2
+    key = next(iter(store.record("degradation-laptop").about))
+    other = sweeps.run({"a": (CHAPTERS[0].arms("smoke")["plain-56"], range(1))}, jobs=1)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "source_hash", lambda: "a third")
+        store.write_record("degradation-laptop", list(other.values()))
+    assert key in store.record("degradation-laptop").about
+    assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 2
+    assert "several versions" in capsys.readouterr().err
+    assert len(store.record("degradation-laptop").stale) == 2

@@ -294,6 +294,7 @@ def test_the_identity_extension_needs_a_plain_normalised_shallower_net():
         ({"norm": "layer"}, "batch"),
         ({"padding": "reflect"}, "circular"),
         ({"norm": "none", "silent": True}, "norm='batch'"),
+        ({"order": "pre", "depth": 22, "silent": True}, "order='post'"),
         ({"order": "pre"}, "6 n \\+ 4"),
         ({"order": "mid"}, "post"),
         ({"widths": (4, 4)}, "choose 3"),
@@ -336,3 +337,24 @@ def test_only_kernels_that_are_there_can_be_projected():
     ):
         with pytest.raises(ValueError, match=says):
             net.kernels(which)
+
+
+# --- What normalisation hides -------------------------------------------------------------------
+
+
+def rescaled(params, name, factor):
+    return params | {name: factor * params[name]}
+
+
+def test_normalisation_hides_the_size_of_a_convolution_that_it_follows_and_not_that_of_a_transition():
+    """He et al.'s order: three times the kernel, the same scores. A stand-alone transition feeds the next skip."""
+    post, pre = (
+        ConvNet(14, "residual", (4, 5, 6), channels=1),
+        ConvNet(16, "residual", (4, 5, 6), channels=1, order="pre"),
+    )
+    for net, name, hidden in ((post, "1.0.a.weight", True), (pre, "1.transition.weight", False)):
+        params, _, x = drawn(net, batch=16)
+        same = torch.allclose(net.logits(params, x), net.logits(rescaled(params, name, 3.0), x), atol=1e-3)
+        assert same is hidden, name
+    uneven = {"1.transition.weight": procrustes(params["1.transition.weight"], spread=1000.0)}
+    assert not torch.allclose(net.logits(params, x), net.logits(params | uneven, x), atol=1e-2)

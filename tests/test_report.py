@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 
 from whyresnets import claims, report, store
+from whyresnets.chapters import norm_preservation
 from whyresnets.chapters.degradation import CHAPTER
 from whyresnets.report import Table
 from whyresnets.training import Runs
@@ -101,3 +104,28 @@ def test_a_probe_is_judged_against_the_band_for_a_new_seed():
     assert "outside" in str(report.probes(CHAPTER, runs | {"plain-110": far}))
     gone = Runs(others.spec, (0,), {"train_loss": np.array([np.nan]), "curve": np.array([[np.nan]])})
     assert "diverged" in str(report.probes(CHAPTER, runs | {"plain-110": gone}))
+
+
+def test_predictions_name_what_else_is_measured_and_only_where_something_is():
+    assert len(report.predictions(CHAPTER).head) == 4
+    table = report.predictions(norm_preservation.CHAPTER)
+    also = {row[0]: row[-1] for row in table.rows}
+    assert also["ZA-1"].startswith("turns when: without BN") and "rival: no skip" in also["ZA-1"]
+    assert also["ZA-5"].startswith("given: norms are kept") and also["ZA-2"] == ""
+
+
+def test_printed_tables_call_each_test_by_its_role():
+    full = report.printed(norm_preservation.CHAPTER, "ZA-1").full
+    names = [name for _, name, *_ in full.rows]
+    assert names[0] == "the skip removed" and names[2].startswith("turns when: ") and names[4].startswith("rival: ")
+
+
+def test_larger_scales_say_not_run_yet_until_they_are_recorded():
+    chapter = dataclasses.replace(norm_preservation.CHAPTER, name="unrecorded")
+    table = report.at_scales(chapter)
+    assert table.head[2:] == ("laptop", "workstation", "paper")
+    assert {cell for row in table.rows for cell in row[2:]} == {report.NOT_RUN}
+    recorded = {row[0]: row for row in report.at_scales(norm_preservation.CHAPTER).rows}
+    printed = norm_preservation.CHAPTER.printed(norm_preservation.CHAPTER.claim("ZA-4"))
+    assert recorded["ZA-4"][2] == f"{report.shown(printed.effect)}, supported (20 seeds)"
+    assert recorded["ZA-4"][4] == report.NOT_RUN

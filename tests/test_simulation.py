@@ -253,6 +253,14 @@ def test_fraction_bands_hold_a_new_fraction(n, new):
         assert (held * weight).sum() / weight.sum() >= 0.99
 
 
+@pytest.mark.parametrize("n", SEEDS)
+def test_a_fraction_of_one_half_is_rarely_called_more(n):
+    """Counted exactly: 2.5% and less from ten seeds on, 3.1% at five, where all must agree; `judge` says so."""
+    past = [k for k in range(n + 1) if claims.wilson_interval(k, n).low > 0.5]
+    wrong = binom.pmf(past, n, 0.5).sum()
+    assert wrong == pytest.approx(1 / 32) if n == 5 else wrong <= PROMISE
+
+
 # --- Verdicts with no true effect ---------------------------------------------------------------
 
 

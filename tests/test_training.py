@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from whyresnets import data, training
+from whyresnets import data, measures, training
 from whyresnets.training import Runs, Spec, batches, generator, rate_at, train
 
 
@@ -158,6 +158,26 @@ def test_projected_kernels_have_equal_singular_values_after_every_step(tiny):
     assert train(pre.but(project="transitions", spread=30.0), 5)["transition_condition"] == pytest.approx(30, rel=1e-3)
 
 
+def test_ordinary_projections_act_on_their_kernels_and_on_nothing_else(tiny):
+    """The last 3x3 kernel before each transition; without an effect, a control made of them would fail by itself."""
+    pre = tiny.but(order="pre", depth=10, watch=(3,))
+    specs = {"free": pre, "even": pre.but(project="ordinary"), "uneven": pre.but(project="ordinary", spread=1000.0)}
+    starts = {arm: training.begin(spec, 5, data.load("digits")) for arm, spec in specs.items()}
+    curves = {arm: training.descend(specs[arm], start) for arm, start in starts.items()}
+    assert len({tuple(curve) for curve in curves.values()}) == 3
+
+    def unevenness(arm: str, name: str) -> float:
+        return measures.singular_values(starts[arm].params[name], grid=8).log10().std().item()
+
+    for name in ("0.0.b.weight", "1.0.b.weight"):
+        assert unevenness("even", name) < unevenness("free", name) < unevenness("uneven", name)
+    before = {arm: training.begin(spec, 5, data.load("digits")) for arm, spec in specs.items()}["even"].params
+    training.project(specs["even"], starts["even"].net, before)
+    untouched = training.begin(pre, 5, data.load("digits")).params
+    changed = {name for name in before if not torch.equal(before[name], untouched[name])}
+    assert changed == {"0.0.b.weight", "1.0.b.weight"}
+
+
 @pytest.mark.parametrize("activation", ["relu", "abs"])
 def test_projected_units_keep_the_size_of_the_initialisation(tiny, activation):
     spec = tiny.but(family="dense", rule="plain", widths=(6,), norm="none", activation=activation, project="units")
@@ -179,7 +199,8 @@ def test_a_projection_that_diverges_is_a_diverged_run(tiny):
     [
         {"steps": -1}, {"batch": 1}, {"rate": 0.0}, {"warmup": 1.0}, {"schedule": "step"}, {"data": "mnist"},
         {"family": "lstm"}, {"family": "dense"}, {"family": "dense", "widths": (4,), "order": "pre", "depth": 10},
-        {"activation": "abs"}, {"weights": "orthogonal"}, {"watch": (101,)}, {"watch": (-1,)}, {"spread": 0.5},
+        {"activation": "abs"}, {"weights": "orthogonal"},
+        {"watch": (101,)}, {"watch": (-1,)}, {"watch": (3, 0)}, {"watch": (0, 0)}, {"spread": 0.5},
         {"spread": 2.0}, {"project": "transitions"}, {"project": "all"},
         {"order": "pre", "depth": 10, "extend_to": (16,)},
     ],

@@ -298,6 +298,8 @@ def _record(options) -> int:
         raise BadInput("--confirm does every record: leave out claims, --all, --grid, --first-seed and --scale")
     if options.against is not None and not options.confirm:
         raise BadInput("--against belongs to --confirm: name both, or neither")
+    if options.against is not None and options.device == "cuda":
+        raise BadInput("--against compares runs on the CPU: leave out --device")
     if options.against is not None and not (Path(options.against) / "src" / "whyresnets").is_dir():
         raise BadInput(f"--against {options.against}: no src/whyresnets there; name a checkout of this repository")
     if options.grid and (options.seeds or options.first_seed or options.scale != "laptop"):
@@ -329,15 +331,26 @@ def _confirm(chapter: Chapter, options) -> int:
         if (record := store.record(name)) is None:
             continue
         entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}
+        vouched = {record.vouched(key) for key in entries}
+        if options.against is not None and len(vouched) > 1:
+            raise BadInput(
+                f"{name} was last vouched for by several versions ({', '.join(sorted(vouched))}): record again"
+            )
         seeds = {key: record.about[key]["seeds"][: options.seeds or 1] for key in entries}
         plan = {key: (spec, seeds[key]) for key, (spec, _) in entries.items()}
-        earlier = None
-        if plan and options.against is not None:
-            fields, vouched = {key: record.about[key]["spec"] for key in plan}, {record.vouched(key) for key in plan}
-            earlier = sweeps.run_by(Path(options.against), plan, fields, vouched, options.jobs)
-        runs = _run(chapter, plan, options) if plan else {}
-        differ = store.confirm(name, list(runs.values()), list(earlier.values()) if earlier else None)
-        print(f"{name}: {len(runs) - len(differ)} of {len(runs)} entries made by other code came out bit for bit alike")
+        if not plan:
+            continue
+        earlier, source = None, "".join(vouched)
+        if options.against is not None:
+            fields = {key: record.about[key]["spec"] for key in plan}
+            earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
+        runs = list(_run(chapter, plan, options).values())
+        differ = store.confirm(name, runs, earlier, source)
+        compared = f"with {source}, here" if earlier else "with the record"
+        same = len(runs) - len(differ)
+        print(
+            f"{name}: {same} of {len(runs)} entries made by other code came out bit for bit alike, compared {compared}"
+        )
         status |= bool(differ)
     return status
 

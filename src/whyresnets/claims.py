@@ -362,7 +362,8 @@ def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
     """The verdict on ``claim`` from the runs of its arms, which must share their seeds.
 
     With no effect beyond the threshold, at most 2.5% of verdicts say supported, where the seeds vary
-    evenly about their mean or are skewed past the threshold. Where most seeds lie past it and a few far
+    evenly about their mean or are skewed past the threshold (3.1% for a fraction of five
+    seeds, where all must agree). Where most seeds lie past it and a few far
     short of it, more do: the few are often not in the sample. The same holds for calling an effect absent
     in a control. How many more, for each recorded effect, tests/test_simulation.py prints. So what is barely
     past its threshold proves little.

@@ -19,6 +19,16 @@ GROUND = "#fbfaf6"
 INK = "#333333"
 COLOURS = sns.color_palette("colorblind")
 COLOUR_OF_RULE = {"plain": COLOURS[3], "residual": COLOURS[0], "half": COLOURS[1], "stranger": COLOURS[4]}
+COLOUR_OF_KIND = {  # by the beginning of an arm's name
+    **COLOUR_OF_RULE,
+    "residual, no BN": COLOURS[1],
+    "residual, small start": COLOURS[2],
+    "projected": COLOURS[2],
+    "ordinary": COLOURS[1],
+    "uneven": COLOURS[8],
+    "rotate": COLOURS[9],
+    "fold": COLOURS[4],
+}
 STYLE = {
     "figure.facecolor": GROUND,
     "axes.facecolor": GROUND,
@@ -197,17 +207,19 @@ def _profile(axis: Axes, values: np.ndarray, label: str, colour, width: float, f
 # --- Ratios of gradient norms -------------------------------------------------------------------
 
 Reading = Callable[..., np.ndarray]
+APART = 0.17  # decades between labels at the ends of lines (chosen by us)
 RINGS = 16  # a profile of so many points or fewer gets a mark at each (chosen by us)
 
 
-def block_ratios(panels: Panels, runs: Live, recorded: Live, reading: Reading) -> Figure:
+def block_ratios(panels: Panels, runs: Live, recorded: Live, reading: Reading, law: np.ndarray | None = None) -> Figure:
     """``reading`` (S, L) of each block against the block, one panel a title, same axes; dotted: a kept norm.
 
     ``panels`` maps title -> label -> arm; of a family of depths the deeper net is darker. Squares: blocks that
-    halve the map. An arm absent from ``runs`` shows its recorded seeds.
+    halve the map. An arm absent from ``runs`` shows its recorded seeds. Dashed, in the first panel: the ``law`` (L,).
     """
+    width = 4.6 if len(panels) < 3 else 3.6
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
+        figure, axes = plt.subplots(1, len(panels), figsize=(width * len(panels), 3.9), sharey=True, squeeze=False)
         for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
             for (label, arm), colour in zip(arms.items(), _colours(arms), strict=True):
                 shown = runs.get(arm, recorded.get(arm))
@@ -219,8 +231,11 @@ def block_ratios(panels: Panels, runs: Live, recorded: Live, reading: Reading) -
                 axis.plot(blocks[halving], values.mean(0)[halving], "s", color=colour, ms=7, mfc=GROUND, mew=1.6)
             long = max(reading(runs.get(arm, recorded.get(arm))).shape[1] for arm in arms.values()) > 30
             axis.set(title=title, xlabel="block, from the input", xscale="log" if long else "linear")
+            _plain_numbers(axis.xaxis)
             axis.axhline(1, color=INK, lw=0.8, ls=":")
-            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
+            if law is not None and axis is axes[0][0]:
+                axis.plot(np.arange(1, len(law) + 1), law, color=INK, lw=1.2, ls="--", label="the law")
+            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="upper right")
         axes[0][0].set_ylabel("ratio r of gradient norms,\nbefore the block over after it")
     plt.close(figure)
     return figure
@@ -234,49 +249,60 @@ def through_training(panels: Panels, runs: Live, recorded: Live, reading: Readin
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
         for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
+            ends = {}
             for (label, arm), colour in zip(arms.items(), _colours(arms), strict=True):
                 shown = runs.get(arm, recorded.get(arm))
                 values, steps = reading(shown), np.array(shown.spec.watch)
                 _seeds_and_mean(axis, steps, values, label, colour)
                 _recorded_band(axis, steps, arm, runs, recorded, reading, colour)
-                last = f"{label}\n{shown.finished.sum()}/{len(shown.seeds)} finite"
-                axis.text(steps[-1] * 1.04, values[:, -1].mean(), last, color=colour, fontsize=8.5, va="center")
+                ends[f"{label}\n{shown.finished.sum()}/{len(shown.seeds)} finite"] = values[:, -1].mean(), colour
+            ordered = sorted(ends.items(), key=lambda end: end[1][0])
+            heights = np.log10([y for _, (y, _) in ordered])
+            for i in range(1, len(heights)):  # upwards, so that none is too close to the one below
+                heights[i] = max(heights[i], heights[i - 1] + APART)
+            for (text, (_, colour)), height in zip(ordered, heights, strict=True):
+                axis.text(steps[-1] * 1.04, 10**height, text, color=colour, fontsize=8.5, va="center", weight="bold")
             axis.set(title=title, xlabel="step", yscale="log", xlim=(-0.03 * steps[-1], 1.38 * steps[-1]))
             axis.set_xticks(np.linspace(0, steps[-1], 6))
-        axes[0][0].set_ylabel("mean |r − 1| over the blocks")
+        axes[0][0].set_ylabel("mean |r − 1|, blocks with a skip")
         _plain_numbers(axes[0][0].yaxis)
     plt.close(figure)
     return figure
 
 
 def by_blocks(
-    columns: Mapping[str, Reading], kinds: Mapping[str, Mapping[int, str]], runs: Live, recorded: Live
+    columns: Mapping[str, tuple[Reading, float | None]],
+    kinds: Mapping[str, Mapping[int, str]],
+    runs: Live,
+    recorded: Live,
 ) -> Figure:
-    """Each reading (S,) of ``columns`` against the number of blocks, one line a kind of net; logarithmic axes.
+    """Each reading (S,) of ``columns`` against the number of blocks, one line a kind of net.
 
-    ``kinds`` maps label -> number of blocks -> arm; ``columns`` title -> reading. Dots: seeds of this run; bars: the
-    99% band for a new seed. In the first column, dashed: 1 / sqrt(L) and log(2 L) / L, set to meet the first kind
-    at its fewest blocks.
+    ``kinds`` maps label -> number of blocks -> arm; ``columns`` title -> reading, and where its axis ends (None: a
+    logarithmic axis). Dots: seeds of this run; bars: the 99% band for a new seed. In the first column, dashed:
+    1 / sqrt(L) and log(2 L) / L, set to meet the first kind at its fewest blocks.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(columns), figsize=(3.5 * len(columns), 3.9), squeeze=False)
-        for axis, (title, reading) in zip(axes[0], columns.items(), strict=True):
-            for (label, arms), colour in zip(kinds.items(), COLOURS, strict=False):
-                means = {blocks: reading(runs.get(arm, recorded.get(arm))) for blocks, arm in arms.items()}
+        for axis, (title, (reading, top)) in zip(axes[0], columns.items(), strict=True):
+            for label, arms in kinds.items():
+                (colour,) = _colours({label: next(iter(arms.values()))})
+                values = {blocks: reading(runs.get(arm, recorded.get(arm))) for blocks, arm in arms.items()}
                 for blocks, arm in arms.items():
-                    y = means[blocks]
+                    y = values[blocks]
                     axis.plot([blocks * 1.06] * len(y), y, ".", color=colour, ms=4, alpha=0.7)
                     if arm in recorded:
                         low, high = claims.loss_band(reading(claims.unseen(recorded[arm], runs.get(arm))))
                         axis.plot([blocks] * 2, [low, high], color=colour, lw=9, alpha=0.2, solid_capstyle="butt")
                 axis.plot(
-                    list(means), [v.mean() for v in means.values()], color=colour, lw=2, marker="o", ms=4, label=label
+                    list(values), [v.mean() for v in values.values()], color=colour, lw=2, marker="o", ms=4, label=label
                 )
-            axis.set(title=title, xscale="log", yscale="log", xlabel="blocks L")
+            axis.set(title=title, xscale="log", xlabel="blocks L")
+            axis.set(yscale="log") if top is None else axis.set(ylim=(0, top))
             ticks = sorted({blocks for arms in kinds.values() for blocks in arms})
             axis.set_xticks(ticks, [str(t) for t in ticks])
             axis.xaxis.minorticks_off()
-        _references(axes[0][0], next(iter(columns.values())), next(iter(kinds.values())), runs | recorded)
+        _references(axes[0][0], next(iter(columns.values()))[0], next(iter(kinds.values())), recorded | runs)
         axes[0][-1].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
     plt.close(figure)
     return figure
@@ -285,17 +311,18 @@ def by_blocks(
 def _references(axis: Axes, reading: Reading, arms: Mapping[int, str], runs: Live) -> None:
     blocks = np.array(sorted(arms))
     first = reading(runs[arms[blocks[0]]]).mean()
-    for name, curve in {"1/√L": blocks**-0.5, "log(2L)/L": np.log(2 * blocks) / blocks}.items():
+    curves = {"1/√L": (blocks**-0.5, (0, 6), "left"), "log(2L)/L": (np.log(2 * blocks) / blocks, (-6, -10), "right")}
+    for name, (curve, offset, side) in curves.items():
         y = first * curve / curve[0]
         axis.plot(blocks, y, color=INK, lw=1, ls="--")
-        axis.annotate(name, (blocks[-1], y[-1]), xytext=(-2, 5), textcoords="offset points", ha="right", fontsize=8.5)
+        axis.annotate(name, (blocks[-2], y[-2]), xytext=offset, textcoords="offset points", ha=side, fontsize=8.5)
 
 
 def nets(columns: Mapping[str, tuple[Reading, str]], rows: Mapping[str, str], runs: Live, recorded: Live) -> Figure:
     """One row a net, one column a reading (S,): recorded seeds (strokes) and their mean, this run (rings).
 
     ``rows`` maps label -> arm; ``columns`` title -> reading and what is added to the name of the arm that it is read
-    off. Readings below a ten-millionth are drawn there: 32 bits do not tell them from 0.
+    off.
     """
     with plt.rc_context(STYLE):
         size = (3.3 * len(columns) + 1.2, 0.9 + 0.36 * len(rows))
@@ -303,26 +330,26 @@ def nets(columns: Mapping[str, tuple[Reading, str]], rows: Mapping[str, str], ru
         for axis, (title, (reading, suffix)) in zip(axes[0], columns.items(), strict=True):
             for row, arm in enumerate(rows.values()):
                 colour = COLOURS[0] if claims.training_loss(recorded[arm]).mean() < claims.TRAINED else COLOURS[3]
-                values = np.maximum(reading(recorded[arm + suffix]), 1e-7)
+                values = reading(recorded[arm + suffix])
                 axis.plot(values, [row - 0.14] * len(values), "|", color=colour, ms=7, alpha=0.7)
                 axis.plot(values.mean(), row, "D", color=colour, ms=5)
                 if arm + suffix in runs:
-                    yours = np.maximum(reading(runs[arm + suffix]), 1e-7)
+                    yours = reading(runs[arm + suffix])
                     axis.plot(yours, [row + 0.18] * len(yours), "o", mfc="none", color=colour, ms=5)
             axis.set(title=title, ylim=(len(rows) - 0.5, -0.5))
             axis.grid(axis="y", visible=False)
         axes[0][0].set_yticks(range(len(rows)), list(rows))
-        axes[0][0].set_xscale("log")
     plt.close(figure)
     return figure
 
 
 def _colours(arms: Mapping[str, str]) -> list:
-    """Shades of one colour where the arms are one rule at several depths, else one colour each."""
-    rules = {arm.split(",")[0].rsplit("-")[0] for arm in arms.values()}
-    if len(rules) == 1 and len(arms) > 2 and (rule := rules.pop()) in COLOUR_OF_RULE:
-        return sns.light_palette(COLOUR_OF_RULE[rule], n_colors=len(arms) + 2)[2:]
-    return [COLOUR_OF_RULE.get(arm, COLOURS[i]) for i, arm in enumerate(arms.values())]
+    """The colour of each arm's kind; shades of it where they are one kind at several depths."""
+    kinds = [max((kind for kind in COLOUR_OF_KIND if arm.startswith(kind)), key=len) for arm in arms.values()]
+    if len(set(kinds)) == 1 and len(arms) > 1:
+        shades = sns.light_palette(COLOUR_OF_KIND[kinds[0]], n_colors=100)
+        return [shades[i] for i in np.linspace(38, 99, len(arms)).astype(int)]
+    return [COLOUR_OF_KIND[kind] for kind in kinds]
 
 
 def _seeds_and_mean(axis: Axes, x: np.ndarray, values: np.ndarray, label: str, colour) -> None:

@@ -27,10 +27,10 @@ def loss_and_error(
 
 @torch.no_grad()
 def response_std(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
-    """Standard deviation of each 3x3 layer's output, after normalisation, before ReLU or addition.
+    """Standard deviation of each 3x3 layer's output, before ReLU or addition; of each branch, in a dense net.
 
-    Shape (3x3 layers,), input first; dimensionless. Source: He et al. 2015, section 4.2, "Analysis
-    of layer responses". The labels ``y`` are not used.
+    After normalisation, where it follows the layer. Shape (3x3 layers,), input first; dimensionless. Source:
+    He et al. 2015, section 4.2, "Analysis of layer responses". The labels ``y`` are not used.
     """
     responses: list[Tensor] = []
     net.states(params, x, responses=responses)

@@ -8,7 +8,8 @@ Axis letters: B batch, D width, L units (the residual blocks, or their plain cou
 """
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +51,69 @@ def join(rule: str, shortcut: Tensor, branch: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ConvNet:
+class Normaliser:
+    """Batch normalisation by name; where ``params`` has none of that name, nothing happens.
+
+    Attributes
+    ----------
+    params : scales and shifts among others
+    running : running means and variances, or None
+    training : normalise with the batch's own statistics, and update the running ones in place; otherwise with those
+    """
+
+    params: Params
+    running: Params | None = None
+    training: bool = True
+
+    def __call__(self, name: str, h: Tensor) -> Tensor:
+        if f"{name}.scale" not in self.params:
+            return h
+        kept = (self.running[f"{name}.mean"], self.running[f"{name}.var"]) if self.running else (None, None)
+        scale, shift = self.params[f"{name}.scale"], self.params[f"{name}.shift"]
+        return F.batch_norm(h, *kept, scale, shift, self.training, BN_MOMENTUM, BN_EPS)
+
+
+class Network:
+    """What both families share: how states, one after the other, become a list or scores."""
+
+    def states(
+        self,
+        params: Params,
+        x: Tensor,
+        running: Params | None = None,
+        training: bool = True,
+        nudges: Sequence[Tensor] | None = None,
+        responses: list[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """The state after the first layer and after each unit: L + 1 tensors, dimensionless.
+
+        Shapes (B, channels, height, width) in a convolutional network, (B, D) in a fully connected one.
+
+        Parameters
+        ----------
+        running : running means and variances. With ``training`` they are updated in place
+            (left out: nothing is kept); without it they normalise in place of the batch's own.
+        nudges : L + 1 tensors added to the states. Zeros change no value, but the gradient with
+            respect to them is the gradient at the states, all in one backward pass.
+        responses : a list that receives the output of every 3x3 layer, before ReLU or addition and, in the
+            order "post", after normalisation (He et al. 2015, section 4.2, "layer responses"); of a fully
+            connected unit, the branch.
+        """
+        return list(self.walk(params, x, Normaliser(params, running, training), nudges, responses))
+
+    def logits(self, params: Params, x: Tensor, running: Params | None = None, training: bool = True, **how) -> Tensor:
+        """Class scores (B, classes), dimensionless; arguments as for :meth:`states` (He et al. 2015)."""
+        walk = self.walk(params, x, Normaliser(params, running, training), **how)
+        (last,) = deque(walk, maxlen=1)  # one state at a time: a large batch need not keep them all
+        return self.head(params, last, running, training)
+
+
+def _nudged(h: Tensor, nudges: Sequence[Tensor] | None, i: int) -> Tensor:
+    return h if nudges is None else h + nudges[i]
+
+
+@dataclass(frozen=True)
+class ConvNet(Network):
     """One member of the family of He et al. 2015, section 4.2: depth = 6 n + 2 layers, or of its successor.
 
     A 3x3 convolution, three stages of n units of two 3x3 convolutions each, global
@@ -69,7 +132,7 @@ class ConvNet:
     norm : "batch" or "none"
     padding : "zeros" (He et al.) or "circular" (no border, so no loss of signal at it)
     silent : if true, the last normalisation of each unit starts at scale 0, so that each
-        residual unit starts as the identity (Goyal et al. 2017, section 5.1)
+        residual unit starts as the identity (Goyal et al. 2017, section 5.1); in the order "post" only
     gain : factor on the initial weights of every convolution; 1 is He initialisation
     order : "post" or "pre"
 
@@ -106,8 +169,8 @@ class ConvNet:
             raise ValueError(f"widths {self.widths} are impossible: choose {STAGES} of them")
         _sizes(*self.widths, self.channels, self.classes)
         _finite("gain", self.gain)
-        if self.silent and self.norm == "none":
-            raise ValueError("silent branches need a normalisation whose scale starts at 0: choose norm='batch'")
+        if self.silent and (self.norm == "none" or self.order == "pre"):  # before a ReLU, 0 would stay 0 for ever
+            raise ValueError("silent branches need a last normalisation at scale 0: choose norm='batch', order='post'")
 
     @property
     def _transitions(self) -> int:
@@ -190,26 +253,15 @@ class ConvNet:
         params["head.bias"] = torch.zeros(self.classes, dtype=dtype)
         return params, running
 
-    def states(
+    def walk(
         self,
         params: Params,
         x: Tensor,
-        running: Params | None = None,
-        training: bool = True,
+        normalise: Normaliser,
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
-    ) -> list[Tensor]:
-        """The state after the stem and after each unit: L + 1 tensors (B, channels, height, width), dimensionless.
-
-        Parameters
-        ----------
-        running : running means and variances. With ``training`` they are updated in place
-            (left out: nothing is kept); without it they normalise in place of the batch's own.
-        nudges : L + 1 tensors added to the states. Zeros change no value, but the gradient with
-            respect to them is the gradient at the states, all in one backward pass.
-        responses : a list that receives the output of every 3x3 layer, before ReLU or addition and, in the
-            order "post", after normalisation (He et al. 2015, section 4.2, "layer responses").
-        """
+    ) -> Iterator[Tensor]:
+        """The states one after the other, (B, channels, height, width), dimensionless; see :meth:`states` (ours)."""
 
         def convolution(name: str, h: Tensor, stride: int = 1) -> Tensor:
             if self.padding == "circular":
@@ -218,42 +270,27 @@ class ConvNet:
 
         def responding(h: Tensor) -> Tensor:
             if responses is not None:
-                responses.append(h.clone())  # a copy: the ReLU that follows works in place
+                responses.append(h.clone())  # a copy: in the order "post" a ReLU follows that works in place
             return h
 
         def post(name: str, h: Tensor, stride: int = 1) -> Tensor:
-            h = convolution(name, h, stride)
-            return responding(_normalise(params, running, training, name, h) if self.norm == "batch" else h)
+            return responding(normalise(name, convolution(name, h, stride)))
 
         def pre(name: str, h: Tensor) -> Tensor:
-            h = _normalise(params, running, training, name, h).relu_() if self.norm == "batch" else h.relu()
-            return responding(convolution(name, h))
-
-        def nudged(h: Tensor) -> Tensor:
-            return h if nudges is None else h + nudges[len(states)]
+            return responding(convolution(name, normalise(name, h).relu()))
 
         # ReLU in place: the same numbers, and 12% less time at CIFAR size, where memory is the bottleneck.
-        states: list[Tensor] = []
-        if self.order == "post":
-            states.append(nudged(post("stem", x).relu_()))
-        else:
-            states.append(nudged(responding(convolution("stem", x))))
-        for name, before, width, stride in self.units:
-            h = states[-1]
+        first = post("stem", x).relu_() if self.order == "post" else responding(convolution("stem", x))
+        yield (h := _nudged(first, nudges, 0))
+        for i, (name, before, width, stride) in enumerate(self.units, start=1):
             if self.order == "post":
                 branch = post(f"{name}.b", post(f"{name}.a", h, stride).relu_())
-                shortcut = option_a(h, width - before, stride)
-                states.append(nudged(join(self.rule, shortcut, branch).relu_()))
+                h = join(self.rule, option_a(h, width - before, stride), branch).relu_()
             elif stride == 2:
-                states.append(nudged(F.conv2d(h, params[f"{name}.weight"], stride=stride)))
+                h = F.conv2d(h, params[f"{name}.weight"], stride=stride)
             else:
-                states.append(nudged(join(self.rule, h, pre(f"{name}.b", pre(f"{name}.a", h)))))
-        return states
-
-    def logits(self, params: Params, x: Tensor, running: Params | None = None, training: bool = True, **how) -> Tensor:
-        """Class scores (B, classes), dimensionless; arguments as for :meth:`states` (He et al. 2015)."""
-        states = self.states(params, x, running, training, **how)
-        return self.head(params, states[-1], running, training)
+                h = join(self.rule, h, pre(f"{name}.b", pre(f"{name}.a", h)))
+            yield (h := _nudged(h, nudges, i))
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
         """Class scores (B, classes), dimensionless: average pooling, then linear (He et al. 2015, section 4.2).
@@ -261,12 +298,12 @@ class ConvNet:
         In the order "pre", one more normalisation and ReLU come first (He et al. 2016, "Identity Mappings").
         """
         if self.order == "pre":
-            state = (_normalise(params, running, training, "last", state) if self.norm == "batch" else state).relu()
+            state = Normaliser(params, running, training)("last", state).relu()
         return F.linear(state.mean((2, 3)), params["head.weight"], params["head.bias"])
 
 
 @dataclass(frozen=True)
-class DenseNet:
+class DenseNet(Network):
     """A fully connected net: a linear layer, L units of one layer each, a linear layer; depth = L + 2.
 
     A unit normalises, rectifies, multiplies: branch(x) = W phi(BN(x)), joined to x by the ``rule``; so
@@ -366,46 +403,28 @@ class DenseNet:
         params["head.bias"] = torch.zeros(self.classes, dtype=dtype)
         return params, running
 
-    def states(
+    def walk(
         self,
         params: Params,
         x: Tensor,
-        running: Params | None = None,
-        training: bool = True,
+        normalise: Normaliser,
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
-    ) -> list[Tensor]:
-        """The state after the first layer and after each unit: L + 1 tensors (B, D), dimensionless.
-
-        Parameters as for :meth:`ConvNet.states`; the responses are the branches.
-        """
-
-        def nudged(h: Tensor) -> Tensor:
-            return h if nudges is None else h + nudges[len(states)]
-
-        states: list[Tensor] = []
-        states.append(nudged(F.linear(x.flatten(1), params["stem.weight"])))
-        for name, *_ in self.units:
-            branch = F.linear(self._active(params, running, training, name, states[-1]), params[f"{name}.weight"])
+    ) -> Iterator[Tensor]:
+        """The states one after the other, (B, D), dimensionless; see :meth:`Network.states` (ours)."""
+        yield (h := _nudged(F.linear(x.flatten(1), params["stem.weight"]), nudges, 0))
+        for i, (name, *_) in enumerate(self.units, start=1):
+            branch = F.linear(self._phi(normalise(name, h)), params[f"{name}.weight"])
             if responses is not None:
                 responses.append(branch)
-            states.append(nudged(join(self.rule, states[-1], branch)))
-        return states
-
-    def logits(self, params: Params, x: Tensor, running: Params | None = None, training: bool = True, **how) -> Tensor:
-        """Class scores (B, classes), dimensionless; arguments as for :meth:`states` (ours)."""
-        states = self.states(params, x, running, training, **how)
-        return self.head(params, states[-1], running, training)
+            yield (h := _nudged(join(self.rule, h, branch), nudges, i))
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
         """Class scores (B, classes), dimensionless: normalised and rectified as in a unit, then linear (ours)."""
-        return F.linear(
-            self._active(params, running, training, "last", state), params["head.weight"], params["head.bias"]
-        )
+        last = self._phi(Normaliser(params, running, training)("last", state))
+        return F.linear(last, params["head.weight"], params["head.bias"])
 
-    def _active(self, params: Params, running: Params | None, training: bool, name: str, h: Tensor) -> Tensor:
-        if self.norm == "batch":
-            h = _normalise(params, running, training, name, h)
+    def _phi(self, h: Tensor) -> Tensor:
         return h.relu() if self.activation == "relu" else h.abs() if self.activation == "abs" else h
 
 
@@ -435,13 +454,6 @@ def _normalisation(
     params[f"{name}.shift"] = torch.zeros(width, dtype=dtype)
     running[f"{name}.mean"] = torch.zeros(width, dtype=dtype)
     running[f"{name}.var"] = torch.ones(width, dtype=dtype)
-
-
-def _normalise(params: Params, running: Params | None, training: bool, name: str, h: Tensor) -> Tensor:
-    """Batch normalisation called ``name``, with the batch's own statistics or, not ``training``, the running ones."""
-    kept = (running[f"{name}.mean"], running[f"{name}.var"]) if running else (None, None)
-    scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
-    return F.batch_norm(h, *kept, scale, shift, training, BN_MOMENTUM, BN_EPS)
 
 
 def option_a(h: Tensor, more: int, stride: int) -> Tensor:
@@ -505,12 +517,14 @@ def procrustes(weight: Tensor, grid: int = 8, size: float = 1.0, spread: float =
     2019). Each K = U S V* is replaced by U V*, the closest matrix whose singular values are equal (Zaeemzadeh et
     al. 2021, their code), times ``size`` sqrt(after / before). A 1x1 kernel has one K for all
     frequencies, so the result is exact, at any stride and for any padding of 0. A 3x3 kernel is cut back to its support
-    afterwards, as in their code, so the result is approximate. Dimensionless.
+    afterwards, as in their code, so the result is approximate, and one pass may even spread the values: only passes
+    after every step bring them together. Dimensionless.
 
     Parameters
     ----------
     weight : (after, before, side, side) or (after, before); at stride 2 a 1x1 kernel acts on every second pixel
-    grid : pixels a side, at least those of the kernel; 8: the size of a digit
+    grid : pixels a side, at least those of the kernel; 8: the size of a digit, on smaller and larger maps, too
+        (chosen by us; their code takes the size of each map)
     size : of the singular values, relative to sqrt(after / before), their value in Zaeemzadeh et al.
     spread : ratio of the largest to the smallest singular value (1 keeps norms; more is our control: same mean
         square, evenly spaced on the logarithm, in the order that they had)

@@ -284,23 +284,25 @@ def refuse_fewer(name: str, plan: Iterable[tuple[Spec, Sequence[int]]]) -> None:
             raise RecordDamaged(f"{name} holds {n} seeds of an arm: record at least as many (--seeds {n})")
 
 
-def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None) -> list[str]:
+def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None, earlier_source: str = "") -> list[str]:
     """Compare runs done again with today's code to the record called ``name``; the entries that differ in any bit.
 
     A change that should change no number (faster, or for another chapter) is proved so at the price of a few
     seeds: entries of which the seeds done again came out bit for bit the same are marked as confirmed by today's
     code. Only the seconds may differ. On another processor than the record's, sums are rounded differently:
-    there ``earlier`` are the same runs by the code that made or last confirmed the record, to compare with instead.
+    there ``earlier`` are the same runs by the code that made or last confirmed the record (``earlier_source``), to
+    compare with instead, and the mark says so.
     """
     old = record(name)
     about, differ = dict(old.about), []
-    for i, runs in enumerate(again):
+    compared = earlier or [old.runs(runs.spec, runs.seeds[0]).first(len(runs.seeds)) for runs in again]
+    for runs, recorded in zip(again, compared, strict=True):
         key = old.entries[runs.spec, runs.seeds[0]]
-        recorded = earlier[i] if earlier else old.runs(runs.spec, runs.seeds[0]).first(len(runs.seeds))
         readings = set(recorded.arrays) - {"seconds"}
         same = readings <= set(runs.arrays) and all(_same_bits(recorded[r], runs[r]) for r in readings)
         if same:
             confirmed = {"date": provenance()["date"], "source": source_hash(), "seeds": list(runs.seeds)}
+            confirmed |= {"against": earlier_source, "hardware": hardware()} if earlier else {}
             about[key] = {**about[key], "confirmed": confirmed}
         else:
             differ.append(key)

@@ -89,7 +89,7 @@ import numpy as np
 from whyresnets import store, sweeps
 from whyresnets.training import Spec
 task = json.load(sys.stdin)
-if store.source_hash() not in task["sources"]:
+if store.source_hash() != task["source"]:
     sys.exit(3)
 plan = {key: (Spec(**spec), seeds) for key, (spec, seeds) in task["plan"].items()}
 runs = sweeps.run(plan, task["jobs"], title="earlier code")
@@ -98,19 +98,18 @@ np.savez(task["file"], **{f"{key}/{name}": a for key, r in runs.items() for name
 
 
 class OtherCode(Exception):
-    """A folder does not hold the code that is needed; the message says which folder does."""
+    """A folder does not hold the code that is needed, or it failed; the message says what to do."""
 
 
-def run_by(tree: Path, plan: Plan, fields: Mapping[str, dict], sources: set[str], jobs: int | None) -> dict[str, Runs]:
+def run_by(tree: Path, source: str, plan: Plan, fields: Mapping[str, dict], jobs: int | None) -> dict[str, Runs]:
     """``plan``, run on the CPU by the package in ``tree``: a checkout of an earlier version of this repository.
 
-    ``fields`` are the Specs as that version wrote them (it may know fewer), ``sources`` the hashes of its code of which
-    it must have one.
+    ``source`` is the hash that its code must have, ``fields`` are the Specs as it wrote them (it may know fewer).
 
     Raises
     ------
     OtherCode
-        If ``tree`` holds no such package, or another version.
+        If ``tree`` holds another version, or its run fails.
     """
     import json
     import subprocess
@@ -121,16 +120,19 @@ def run_by(tree: Path, plan: Plan, fields: Mapping[str, dict], sources: set[str]
         file = Path(folder) / "runs.npz"
         task = {
             "plan": {key: (fields[key], list(seeds)) for key, (_, seeds) in plan.items()},
-            "sources": sorted(sources),
+            "source": source,
             "jobs": jobs or cores(),
             "file": str(file),
         }
         environment = {**os.environ, "PYTHONPATH": str(tree.resolve() / "src")}
         command = [sys.executable, "-c", _ELSEWHERE]
         done = subprocess.run(command, input=json.dumps(task), text=True, env=environment, cwd=folder)
-        if done.returncode or not (tree / "src" / "whyresnets").is_dir():
-            hashes = " or ".join(sorted(sources))
-            raise OtherCode(f"{tree} must be a checkout of the code that last vouched for the record (source {hashes})")
+        if done.returncode == 3:
+            raise OtherCode(f"{tree} must be a checkout of the code that last vouched for the record (source {source})")
+        if done.returncode:
+            raise OtherCode(
+                f"the code in {tree} failed with status {done.returncode}: see above, mend it and try again"
+            )
         with np.load(file, allow_pickle=False) as arrays:
             found = {key: {n.split("/")[1]: arrays[n] for n in arrays.files if n.startswith(f"{key}/")} for key in plan}
     return {key: Runs(spec, tuple(seeds), found[key]) for key, (spec, seeds) in plan.items()}

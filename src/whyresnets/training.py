@@ -49,7 +49,8 @@ class Spec:
     project, spread : which kernels are replaced by their Procrustes projection at the start and after every step
         ("": none; else see ``kernels`` of the network), and the spread of the singular values they get
     signals : read the responses, states and gradients by layer, from 256 training examples
-    watch : steps before which (or, if it is the number of steps, after which) the gradients at the states are read
+    watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
+        states are read
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
 
     Raises
@@ -63,7 +64,7 @@ class Spec:
     rate: float = 0.1
     steps: int = 100
     data: str = "digits"
-    widths: tuple[int, int, int] = (8, 16, 32)
+    widths: tuple[int, ...] = (8, 16, 32)
     norm: str = "batch"
     padding: str = "zeros"
     silent: bool = False
@@ -113,8 +114,9 @@ class Spec:
             raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0 and weight_decay >= 0")
         if not (0 <= self.warmup < 1 and 0 <= self.momentum < 1):
             raise ValueError("a Spec needs warmup and momentum from 0 to below 1")
-        if not all(isinstance(step, int) and 0 <= step <= self.steps for step in self.watch):
-            raise ValueError(f"watch {self.watch} is impossible: choose steps from 0 to {self.steps}")
+        whole = all(isinstance(step, int) and 0 <= step <= self.steps for step in self.watch)
+        if not whole or list(self.watch) != sorted(set(self.watch)):
+            raise ValueError(f"watch {self.watch} is impossible: choose rising steps from 0 to {self.steps}")
         if self.spread < 1 or (self.spread > 1 and not self.project):
             raise ValueError(f"spread {self.spread:g} is impossible: choose 1, or more with a projection")
         net = self.net((1, 8, 8))
@@ -317,7 +319,8 @@ def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
 def project(spec: Spec, net: Net, params: Params) -> None:
     """Replace the kernels that ``spec.project`` names by their Procrustes projection, in place.
 
-    Their root mean square stays that of the initialisation: sqrt(2) under a ReLU, 1 elsewhere, times the gain.
+    The root mean square of their singular values stays that of the initialisation (for a 3x3 kernel: before it is
+    cut), relative to :func:`whyresnets.models.procrustes`: sqrt(2) under a ReLU, 1 elsewhere, times the gain.
     """
     if not spec.project:
         return

@@ -1,41 +1,15 @@
-import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import whyresnets
 from whyresnets.chapters import degradation
 from whyresnets.chapters.degradation import BEST_RATE, CHAPTER, GRID_RATES, LAPTOP
 from whyresnets.training import Runs
 
-PACKAGE = Path(whyresnets.__file__).parent
 
-
-def judged(package_parent: Path, cache: Path, *arguments: str) -> tuple[int, list[dict]]:
-    """Exit status and verdicts of a real `judge`, in a process that imports the package from ``package_parent``."""
-    verdicts = cache / "verdicts.json"
-    cache.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(package_parent), "WHYRESNETS_CACHE": str(cache / "runs")}
-    command = [sys.executable, "-m", "whyresnets", "judge", *arguments, "--json", str(verdicts)]
-    done = subprocess.run(command, env=environment, cwd=cache, capture_output=True, text=True)
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode, json.loads(verdicts.read_text())
-
-
-def test_without_the_skip_the_verdict_on_the_skip_turns(tmp_path):
+def test_without_the_skip_the_verdict_on_the_skip_turns(judge_with_a_line_changed):
     """One line of the model is patched, and the patched net is really trained and judged."""
-    shutil.copytree(PACKAGE, tmp_path / "whyresnets", ignore=shutil.ignore_patterns("__pycache__"))
-    models = tmp_path / "whyresnets" / "models.py"
-    line = "            return shortcut + branch\n"
-    text = models.read_text()
-    assert text.count(line) == 1
-    models.write_text(text.replace(line, "            return branch\n"))
-    status, (verdict,) = judged(tmp_path, tmp_path / "patched", "HE1-2")
+    line, instead = ("            return shortcut + branch\n", "            return branch\n")
+    status, (verdict,) = judge_with_a_line_changed(line, instead, "HE1-2")
     assert status == 1
     assert verdict["printed_verdict"] == "supported"
     assert verdict["verdict"] == "refuted"

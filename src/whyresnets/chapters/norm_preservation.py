@@ -1,10 +1,11 @@
 """Norm preservation (Zaeemzadeh et al. 2021): do skips keep the gradient's norm, and is that why depth works?
 
-Thresholds were fixed after trials on tuning seeds and before the record was made.
+Thresholds were fixed after trials on tuning and development seeds and before the record was made. What changed after
+it, and why, stands in the chapter and in :data:`DROPPED`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -56,7 +57,8 @@ START = {
 
 # --- The arms: trained --------------------------------------------------------------------------
 
-STEPS, LONGER = 100, 200  # optimiser steps: convolutional and very deep nets; fully connected nets of 66 layers
+STEPS = 100  # optimiser steps of convolutional and very deep nets (as in the first chapter)
+LONGER = 200  # of fully connected nets of 66 layers (chosen on tuning seeds)
 WATCH = (0, 5, 10, 20, 50, 100)  # steps at which the gradients are read
 WORST = 1000.0  # largest over smallest singular value: a perturbation that shows (chosen on tuning seeds)
 
@@ -86,36 +88,40 @@ RATES = {
     "fold-66": (FOLD, 0.01),
     "fold, kept-10": (FOLD.but(depth=10, project="units"), 0.03),
     "fold, kept-66": (FOLD.but(project="units"), 0.1),
+    "fold, kept-66 x5": (FOLD.but(project="units", steps=5 * LONGER, watch=(0, 5 * LONGER)), 0.03),
     "fold, uneven-66": (FOLD.but(project="units", spread=10.0), 0.01),
-    "ReLU, He-66": (DENSE, 0.01),
-    "ReLU, orthogonal-66": (DENSE.but(weights="orthogonal"), 0.03),
-    "rescaled-66": (DENSE.but(rule="rescaled"), 0.03),
-    "residual, small start-66": (DENSE.but(rule="residual", gain=0.125), 0.01),
-    "residual-66": (DENSE.but(rule="residual", norm="batch"), 0.3),
-    "plain-66": (DENSE.but(norm="batch"), 0.3),
+    "plain, He-66": (DENSE, 0.01),
+    "plain, orthogonal-66": (DENSE.but(weights="orthogonal"), 0.03),
+    "residual, rescaled-66": (DENSE.but(rule="rescaled"), 0.03),
+    "residual, no BN, small start-66": (DENSE.but(rule="residual", gain=0.125), 0.01),
+    "residual, BN-66": (DENSE.but(rule="residual", norm="batch"), 0.3),
+    "plain, BN-66": (DENSE.but(norm="batch"), 0.3),
 }
 TRAINED_ARMS = {arm: spec.but(rate=rate) for arm, (spec, rate) in RATES.items()}
+SAME_RATE_ARM = {"residual-22 at 0.1": TRAINED_ARMS["residual-22"].but(rate=0.1)}  # the claim fixes the rate
 # The learning-rate grids, in steps of about 3: recorded with seeds from 10000 (`whyresnets record --grid --all`).
-COARSE, FINE = (0.03, 0.1, 0.3, 1.0), (0.001, 0.003, 0.01, 0.03, 0.1)
+COARSE = (0.03, 0.1, 0.3, 1.0)
+FINE = (0.001, 0.003, 0.01, 0.03, 0.1)
 GRID_RATES = {
     **dict.fromkeys([arm for arm, (spec, _) in RATES.items() if spec.family == "conv"], COARSE),
     "plain-58": (0.003, 0.01, 0.03, 0.1, 0.3),
     "residual-1002": COARSE,
     "plain-1002": (0.001, 0.01, 0.1),
-    "plain, no BN-1002": (0.001, 0.01, 0.1),
+    "plain, no BN-1002": (0.0001, 0.001, 0.01, 0.1),
     "rotate-1002": (0.00003, 0.0001, 0.0003, 0.001),
     **dict.fromkeys([arm for arm, (spec, _) in RATES.items() if spec.steps == LONGER], FINE),
     "fold, kept-66": (0.003, 0.01, 0.03, 0.1, 0.3),
     "fold, kept-10": (0.003, 0.01, 0.03, 0.1, 0.3),
-    "residual-66": (0.03, 0.1, 0.3, 1.0),
-    "plain-66": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+    "fold, kept-66 x5": (0.003, 0.01, 0.03, 0.1),
+    "residual, BN-66": (0.03, 0.1, 0.3, 1.0),
+    "plain, BN-66": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
 }
 
 # The nets that were searched for one that keeps its norms and does not train; and what each does to its
 # inputs before it is trained.
-SEARCH = tuple(arm for arm in RATES if arm.endswith("-66") and "uneven" not in arm)
+SEARCH = (*(arm for arm in RATES if arm.endswith("-66") and "uneven" not in arm), "fold, kept-10")
 AT_START = {f"{arm}, untrained": TRAINED_ARMS[arm].but(steps=0, watch=(), signals=True) for arm in SEARCH}
-LAPTOP = {**START, **TRAINED_ARMS, **AT_START}
+LAPTOP = {**START, **TRAINED_ARMS, **SAME_RATE_ARM, **AT_START}
 
 # --- The readings: one number a seed, shape (S,) ------------------------------------------------
 
@@ -123,8 +129,8 @@ LAPTOP = {**START, **TRAINED_ARMS, **AT_START}
 def ratios(runs: Runs, reading: int = -1) -> np.ndarray:
     """r_l = ||dE/dx_(l-1)|| / ||dE/dx_l|| of each block, dimensionless (S, L); 1: the block keeps the norm.
 
-    Of an untrained net, or at the ``reading``-th watched step: -1 is the end, 0 the start. Source: the
-    quantity that Zaeemzadeh et al. 2021 bound, block by block.
+    Of an untrained net, or at the ``reading``-th watched step: -1 is the end, 0 the start. Source: ours, for
+    the "norm of the gradient" that blocks preserve (Zaeemzadeh et al. 2021, abstract).
     """
     watched = "watched_gradient_norm" in runs.arrays
     norms = runs["watched_gradient_norm"][:, reading] if watched else runs["state_gradient_norm"]
@@ -134,6 +140,16 @@ def ratios(runs: Runs, reading: int = -1) -> np.ndarray:
 def mean_distance(runs: Runs) -> np.ndarray:
     """Mean over blocks of |r_l - 1|, dimensionless (S,). Source: ours, after Zaeemzadeh et al. 2021."""
     return np.abs(ratios(runs) - 1).mean(1)
+
+
+def law(recorded: Mapping[str, Runs]) -> np.ndarray:
+    """What the three lines of the chapter predict: r_l = sqrt(1 + c / l), dimensionless (L,).
+
+    c is what a layer without a skip does to the squared norm: the mean of r^2 in the recorded plain net of 128 blocks.
+    Source: ours, from the variance of a residual net with normalised branches (De & Smith 2020).
+    """
+    layer = float(np.square(ratios(recorded["plain, 128 blocks"])).mean())
+    return np.sqrt(1 + layer / np.arange(1, max(BLOCKS) + 1))
 
 
 def distance_through(runs: Runs) -> np.ndarray:
@@ -159,20 +175,22 @@ def last_cosine(runs: Runs) -> np.ndarray:
 
 
 def largest_distance(runs: Runs) -> np.ndarray:
-    """Maximum over blocks of |r_l - 1|, dimensionless (S,): their delta. Source: Zaeemzadeh et al. 2021."""
+    """Maximum over blocks of |r_l - 1|, dimensionless (S,). Source: ours, after Zaeemzadeh et al. 2021."""
     return np.abs(ratios(runs) - 1).max(1)
 
 
 def log10_of(reading: Callable[[Runs], np.ndarray]) -> Callable[[Runs], np.ndarray]:
-    """The same reading on a logarithm: differences of it are ratios, in decades."""
+    """The same reading (S,) on a logarithm: differences of it are ratios, in decades. Source: ours."""
 
     def log10_reading(runs: Runs) -> np.ndarray:
+        """log10 of a reading (S,), in decades where it is a ratio. Source: ours."""
         return np.log10(reading(runs))
 
     return log10_reading
 
 
-log10_mean_distance, log10_largest_distance = log10_of(mean_distance), log10_of(largest_distance)
+log10_mean_distance = log10_of(mean_distance)
+log10_largest_distance = log10_of(largest_distance)
 log10_trained_distance = log10_of(trained_distance)
 
 
@@ -194,17 +212,19 @@ def transition_distance(runs: Runs) -> np.ndarray:
 def outlying(reading: int) -> Callable[[Runs], np.ndarray]:
     """A reading: log10 of mean |r - 1| over the transitions, relative to the other blocks, in decades (S,).
 
-    Source: ours, for "the transition blocks are the outliers" (Zaeemzadeh et al. 2021).
+    Source: ours; Zaeemzadeh et al. 2021 regularise the transitions.
     """
 
     def log10_outlying(runs: Runs) -> np.ndarray:
+        """log10 of mean |r - 1| over the transitions, relative to the other blocks (S,), decades. Source: ours."""
         distance, there = np.abs(ratios(runs, reading) - 1), _transitions(runs)
         return np.log10(distance[:, there].mean(1) / np.delete(distance, there, axis=1).mean(1))
 
     return log10_outlying
 
 
-outlying_after, outlying_before = outlying(-1), outlying(0)
+outlying_after = outlying(-1)
+outlying_before = outlying(0)
 
 
 def _transitions(runs: Runs) -> list[int]:
@@ -219,71 +239,69 @@ def mean_loss(runs: Runs) -> np.ndarray:
 # --- The claims ---------------------------------------------------------------------------------
 
 
-def _closer(kind: str, reading: Callable, word: str) -> tuple[Condition, ...]:
+def _is(says: str, arm: str, reading: Callable, side: str, threshold: float, unit: str = "") -> Condition:
+    return Condition(Effect(f"{says}, {arm}", (arm,), (), reading), side, threshold, unit)
+
+
+def _differs(
+    says: str, pair: tuple[str, str], reading: Callable, side: str, threshold: float, unit: str = ""
+) -> Condition:
+    """The reading of the first arm minus that of the second."""
+    return Condition(Effect(f"{says}, {pair[0]} minus {pair[1]}", pair[:1], pair[1:], reading), side, threshold, unit)
+
+
+def _closer(kind: str, word: str, reading: Callable, log10_reading: Callable) -> tuple[Condition, ...]:
     """From 8 to 128 blocks the distance falls by a factor of three at least, and is small in the end."""
     few, many = f"{kind}, 8 blocks", f"{kind}, 128 blocks"
-    falls = Effect(f"log10 of {word} |r - 1|, {kind}: 128 minus 8 blocks", (many,), (few,), log10_of_reading[reading])
-    return Condition(falls, "<", -HALF_A_DECADE, "decades"), _close(kind, reading, word)
+    falls = _differs(f"log10 of {word} |r - 1|", (many, few), log10_reading, "<", -HALF_A_DECADE, "decades")
+    return falls, _is(f"{word} |r - 1|", many, reading, "<", CLOSE)
 
 
-log10_of_reading = {mean_distance: log10_mean_distance, largest_distance: log10_largest_distance}
+def _closer_on_the_mean(kind: str) -> tuple[Condition, ...]:
+    return _closer(kind, "mean", mean_distance, log10_mean_distance)
 
 
-def _close(kind: str, reading: Callable, word: str) -> Condition:
-    return Condition(
-        Effect(f"{word} |r - 1|, {kind}, 128 blocks", (f"{kind}, 128 blocks",), (), reading), "<", CLOSE, ""
-    )
+def _closer_in_every_block(kind: str) -> tuple[Condition, ...]:
+    return _closer(kind, "largest", largest_distance, log10_largest_distance)
 
 
 def _end_to_end(kind: str) -> tuple[Condition, ...]:
-    few, many = f"{kind}, 8 blocks", f"{kind}, 128 blocks"
-    says = f"|log10 of gradient norm, first over last block|, {kind}: 128 minus 8 blocks"
-    return (Condition(Effect(says, (many,), (few,), gradient_distance), "<", A_TENTH, "decades"),)
+    pair = f"{kind}, 128 blocks", f"{kind}, 8 blocks"
+    return (_differs("|log10 of gradient norm, first over last|", pair, gradient_distance, "<", A_TENTH, "decades"),)
+
+
+AFTER = "mean |r - 1| after training, blocks with a skip"
 
 
 def _closer_trained(deep: str, shallow: str) -> tuple[Condition, ...]:
-    falls = Effect(
-        f"log10 of mean |r - 1| after training, {deep} minus {shallow}", (deep,), (shallow,), log10_trained_distance
-    )
-    close = Effect(f"mean |r - 1| after training, {deep}", (deep,), (), trained_distance)
-    return Condition(falls, "<", -FACTOR_TWO, "decades"), Condition(close, "<", CLOSE_TRAINED, "")
+    falls = _differs(f"log10 of {AFTER}", (deep, shallow), log10_trained_distance, "<", -FACTOR_TWO, "decades")
+    return falls, _is(AFTER, deep, trained_distance, "<", CLOSE_TRAINED)
 
 
-def _plain_is_worse(depth: int) -> tuple[Condition, ...]:
-    plain, residual = f"plain-{depth}", f"residual-{depth}"
-    effect = Effect(f"mean |r - 1| after training, {plain} minus {residual}", (plain,), (residual,), trained_distance)
-    return (Condition(effect, ">", A_TWENTIETH, ""),)
+def _further(net: str, than: str) -> tuple[Condition, ...]:
+    return (_differs(AFTER, (net, than), trained_distance, ">", A_TWENTIETH),)
 
 
-def _plain_is_worse_end_to_end(depth: int) -> tuple[Condition, ...]:
-    plain, residual = f"plain-{depth}", f"residual-{depth}"
-    says = f"|log10 of gradient norm, first over last| after training, {plain} minus {residual}"
-    return (Condition(Effect(says, (plain,), (residual,), end_to_end), ">", A_TENTH, "decades"),)
+def _further_end_to_end(net: str, than: str) -> tuple[Condition, ...]:
+    says = "|log10 of gradient norm, first over last| after training"
+    return (_differs(says, (net, than), end_to_end, ">", A_TENTH, "decades"),)
 
 
 def _outliers(arm: str, reading: Callable, when: str) -> tuple[Condition, ...]:
-    effect = Effect(f"log10 of |r - 1|, transitions over other blocks, {arm}, {when}", (arm,), (), reading)
-    return (Condition(effect, ">", FACTOR_TWO, "decades"),)
+    return (_is(f"log10 of |r - 1| {when}, transitions over other blocks", arm, reading, ">", FACTOR_TWO, "decades"),)
 
 
 def _ratio_mended(arm: str) -> tuple[Condition, ...]:
-    effect = Effect(
-        f"|r - 1| at the transitions after training, residual-22 minus {arm}",
-        ("residual-22",),
-        (arm,),
-        transition_distance,
-    )
-    return (Condition(effect, ">", A_FIFTH, ""),)
+    says = "|r - 1| at the transitions after training"
+    return (_differs(says, ("residual-22", arm), transition_distance, ">", A_FIFTH),)
 
 
 def _faster(slow: str, fast: str) -> tuple[Condition, ...]:
-    effect = Effect(f"mean loss over the run, {slow} minus {fast}", (slow,), (fast,), mean_loss)
-    return (Condition(effect, ">", SPEED),)
+    return (_differs("mean loss over the run", (slow, fast), mean_loss, ">", SPEED, "nats"),)
 
 
 def _train(arm: str) -> tuple[Condition, ...]:
-    effect = Effect(f"fraction of seeds below {TRAINED:g} nats, {arm}", (arm,), (), trained)
-    return (Condition(effect, ">", HALF, "of seeds"),)
+    return (_is(f"fraction of seeds below {TRAINED:g} nats", arm, trained, ">", HALF, "of seeds"),)
 
 
 def _all_train(*arms: str) -> tuple[tuple[str, float], ...]:
@@ -291,16 +309,22 @@ def _all_train(*arms: str) -> tuple[tuple[str, float], ...]:
 
 
 SKIP_REMOVED = "the skip removed"
+SMALL_START = "branches that start at 1/sqrt(L) of their size"
+SAME_RATE = "the residual net itself, at the plain net's rate"
+ORDINARY = "as many ordinary kernels projected instead"
 
 CLAIMS = (
     Claim(
         id="ZA-1",
         source="zaeemzadeh2021norm, abstract",
         says="With more residual blocks, the blocks keep the norm of the gradient better: on the mean over blocks.",
-        conditions=_closer("residual", mean_distance, "mean"),
-        controls=(Test(SKIP_REMOVED, _closer("plain", mean_distance, "mean")),),
-        turns_when=Test("without BN, He's weights", _closer("residual, no BN", mean_distance, "mean")),
-        rival=Test("no skip: orthogonal layers and absolute values", (_close("fold", mean_distance, "mean"),)),
+        conditions=_closer_on_the_mean("residual"),
+        controls=(Test(SKIP_REMOVED, _closer_on_the_mean("plain")),),
+        turns_when=Test("without BN, He's weights", _closer_on_the_mean("residual, no BN")),
+        rival=Test(
+            "no skip: orthogonal layers and absolute values, close at any depth",
+            (_is("mean |r - 1|", "fold, 128 blocks", mean_distance, "<", CLOSE),),
+        ),
         trains=tuple(
             (f"{kind}, {blocks} blocks", FINITE)
             for kind in ("residual", "plain", "residual, no BN", "fold")
@@ -312,12 +336,9 @@ CLAIMS = (
         id="ZA-1m",
         source="ours, after zaeemzadeh2021norm, abstract (every block, not the mean)",
         says="With more residual blocks, every single block keeps the norm of the gradient better.",
-        conditions=_closer("residual", largest_distance, "largest"),
-        controls=(Test(SKIP_REMOVED, _closer("plain", largest_distance, "largest")),),
-        rival=Test(
-            "branches that start at 1/sqrt(L) of their size",
-            _closer("residual, small start", largest_distance, "largest"),
-        ),
+        conditions=_closer_in_every_block("residual"),
+        controls=(Test(SKIP_REMOVED, _closer_in_every_block("plain")),),
+        rival=Test(SMALL_START, _closer_in_every_block("residual, small start")),
         not_shown="Which blocks stay away from 1: the figure does, the first ones.",
     ),
     Claim(
@@ -326,7 +347,7 @@ CLAIMS = (
         says="With more residual blocks, the norm of the gradient is kept as well from end to end.",
         conditions=_end_to_end("residual"),
         controls=(Test(SKIP_REMOVED, _end_to_end("plain")),),
-        rival=Test("branches that start at 1/sqrt(L) of their size", _end_to_end("residual, small start")),
+        rival=Test(SMALL_START, _end_to_end("residual, small start")),
         not_shown="That a norm that grows along the way does any harm.",
     ),
     Claim(
@@ -345,9 +366,10 @@ CLAIMS = (
         id="ZA-2p",
         source="common reading of zaeemzadeh2021norm, ours",
         says="A plain net that trains keeps the norm worse than the residual net of its depth: on the mean.",
-        conditions=_plain_is_worse(22),
-        controls=(Test("10 layers, where depth does no harm", _plain_is_worse(10)),),
-        trains=_all_train("plain-22", "residual-22", "plain-10", "residual-10"),
+        conditions=_further("plain-22", "residual-22"),
+        controls=(Test(SAME_RATE, _further("residual-22 at 0.1", "residual-22")),),
+        turns_when=Test("10 layers", _further("plain-10", "residual-10")),
+        trains=_all_train("plain-22", "residual-22", "residual-22 at 0.1", "plain-10", "residual-10"),
         not_shown="Plain nets that do not train: there, norms stay far off (see the figure).",
         live=False,
     ),
@@ -355,14 +377,14 @@ CLAIMS = (
         id="ZA-2e",
         source="common reading of zaeemzadeh2021norm, ours",
         says="A plain net that trains keeps the norm worse than the residual net of its depth: from end to end.",
-        conditions=_plain_is_worse_end_to_end(22),
-        controls=(Test("10 layers, where depth does no harm", _plain_is_worse_end_to_end(10)),),
-        trains=_all_train("plain-22", "residual-22", "plain-10", "residual-10"),
+        conditions=_further_end_to_end("plain-22", "residual-22"),
+        controls=(Test(SAME_RATE, _further_end_to_end("residual-22 at 0.1", "residual-22")),),
+        trains=_all_train("plain-22", "residual-22", "residual-22 at 0.1"),
         not_shown="Which of the two matters for learning, if either does.",
     ),
     Claim(
         id="ZA-2t",
-        source="zaeemzadeh2021norm, abstract (transition layers); our protocol",
+        source="ours, after zaeemzadeh2021norm, abstract (which regularises the transition layers)",
         says="The transition blocks, where the map halves and no skip goes around, are the outliers.",
         conditions=_outliers("residual-22", outlying_after, "after training"),
         controls=(Test(f"{SKIP_REMOVED} everywhere", _outliers("plain-22", outlying_after, "after training")),),
@@ -373,26 +395,26 @@ CLAIMS = (
     Claim(
         id="ZA-3r",
         source="zaeemzadeh2021norm, abstract; our protocol",
-        says="Projecting the transitions to equal singular values (Procrustes) brings their ratios close to 1.",
+        says="Projecting the transitions to equal singular values (Procrustes) brings their ratios closer to 1.",
         conditions=_ratio_mended("projected-22"),
-        controls=(Test("as many ordinary kernels projected instead", _ratio_mended("ordinary projected-22")),),
+        controls=(Test(ORDINARY, _ratio_mended("ordinary projected-22")),),
         rival=Test("projected to singular values 1,000 to 1, of the same mean square", _ratio_mended("uneven-22")),
         trains=_all_train("residual-22", "projected-22", "ordinary projected-22", "uneven-22"),
-        not_shown="Whether the net gains anything from it: see ZA-3.",
+        not_shown="That they come as close as the other blocks do, and whether the net gains anything: see ZA-3.",
     ),
     Claim(
         id="ZA-3",
         source="zaeemzadeh2021norm, abstract; our protocol",
         says="That projection makes the net learn faster.",
         conditions=_faster("residual-22", "projected-22"),
-        controls=(Test("as many ordinary kernels projected instead", _faster("residual-22", "ordinary projected-22")),),
+        controls=(Test(ORDINARY, _faster("residual-22", "ordinary projected-22")),),
         trains=_all_train("residual-22", "projected-22", "ordinary projected-22"),
-        not_shown="What it does in 300 epochs on CIFAR-10, which is what the authors report.",
+        not_shown="What it does in 300 epochs on CIFAR-10, and with the first convolution projected, too.",
         live=False,
     ),
     Claim(
         id="ZA-3c",
-        source="ours: a perturbation of ZA-3 that can show",
+        source="ours, after zaeemzadeh2021norm, abstract: a perturbation that can show",
         says="Uneven singular values in the transitions, 1,000 to 1, make the net learn more slowly.",
         conditions=_faster("uneven-22", "projected-22"),
         controls=(
@@ -412,23 +434,28 @@ CLAIMS = (
         conditions=_train("residual-1002"),
         controls=(
             Test(SKIP_REMOVED, _train("plain-1002")),
-            Test("skip and BN removed", _train("plain, no BN-1002")),
+            Test(f"{SKIP_REMOVED}, at 66 layers", _train("plain, BN-66")),
         ),
         rival=Test("no skip, no BN, no ReLU: orthogonal layers", _train("rotate-1002")),
-        trains=tuple((arm, FINITE) for arm in ("residual-1002", "plain, no BN-1002", "rotate-1002")),
-        not_shown="That 1,002 layers are better than 66; and the rival's net can only be a linear function.",
+        trains=(
+            ("residual-1002", FINITE),
+            ("rotate-1002", FINITE),
+            ("plain, BN-66", FINITE),
+            ("residual, BN-66", TRAINED),
+        ),
+        not_shown="That 1,002 layers are better than 66. The plain net of 1,002 fails because its gradient overflows.",
         live=False,
     ),
     Claim(
         id="ZA-5",
         source="common reading of zaeemzadeh2021norm, ours",
-        says="A kept norm is enough: a net whose every block keeps the gradient's norm, at every step, trains.",
+        says="A kept norm is enough: a net of 66 layers that keeps it in every block trains within 200 steps.",
         conditions=_train("fold, kept-66"),
         controls=(Test("singular values 10 to 1, so that norms are not kept", _train("fold, uneven-66")),),
         given=Test(
             "norms are kept, in every block and at every reading",
             tuple(
-                Condition(Effect(f"largest |r - 1| at any time, {arm}", (arm,), (), watched_distance), "<", KEPT, "")
+                _is("largest |r - 1| at any reading", arm, watched_distance, "<", KEPT)
                 for arm in ("fold, kept-66", "rotate, kept-66")
             ),
         ),
@@ -461,6 +488,11 @@ LARGER = {
     "paper": {arm: larger(spec, 640, 4) for arm, spec in LAPTOP.items()},
 }
 
+DROPPED = (
+    "A first form of ZA-2p asked for both readings at once (mean over all blocks > 0.1, and from end to end). It was"
+    " split into ZA-2p and ZA-2e after trials on seeds from 100 and before the record, on which it would be refuted.",
+)
+
 CHAPTER = Chapter(
     name="norm_preservation",
     title="Norm preservation",
@@ -468,7 +500,8 @@ CHAPTER = Chapter(
     laptop=LAPTOP,
     larger=LARGER,
     shown=(*START, *AT_START, "rotate-66", "fold, kept-66"),
-    probes=("residual-1002", "projected-22", "residual-112"),
+    probes=("residual-1002", "rotate-1002"),
+    dropped=DROPPED,
     grid={arm: tuple(RATES[arm][0].but(rate=rate) for rate in rates) for arm, rates in GRID_RATES.items()},
 )
 
@@ -480,7 +513,7 @@ def check_growth(answer: float | None) -> str:
     if answer is None:
         return "Not answered yet."
     recorded = CHAPTER.recorded()
-    layer = float(np.square(ratios(recorded["plain, 128 blocks"])).mean())
+    layer = float(law(recorded)[0] ** 2 - 1)
     measured = float(gradient_distance(recorded["residual, 128 blocks"]).mean())
     if abs(answer - layer / 2 * math.log10(128)) < 0.1:
         return f"Right: {answer:.2f} decades predicted, {measured:.2f} measured in the record."
