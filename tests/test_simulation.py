@@ -114,6 +114,14 @@ def seeds_0_and_1000(chapter) -> dict[str, Runs]:
     }
 
 
+def rounding_only(values: np.ndarray, condition: Condition) -> bool:
+    """Whether all seeds lie a thousand times closer to each other than to the threshold.
+
+    So does a quantity that is exact but for rounding, whose few different values are no sample of anything.
+    """
+    return np.ptp(values) < 1e-3 * abs(values.mean() - condition.threshold)
+
+
 def every_condition() -> list[tuple]:
     """What is judged in each chapter: the chapter, where in it, and the condition."""
     return [
@@ -137,6 +145,8 @@ def test_t_intervals_of_recorded_effects_cover_as_much_as_their_skew_leaves():
     for chapter, where, condition in every_condition():
         values = condition.effect.values(seeds_0_and_1000(chapter)).astype(float)
         assert len(values) >= 40 and np.ptp(values) > 0
+        if rounding_only(values, condition):
+            continue
         cells = []
         for n in SEEDS:
             low, high = t_intervals(rng.choice(values, (TRIALS, n)))
@@ -200,6 +210,8 @@ def test_bands_from_recorded_seeds_hold_others():
     print("\nn = 5, 10, 20: one new seed, mean of five")
     for chapter, where, condition in every_condition():
         values, cells = condition.effect.values(seeds_0_and_1000(chapter)).astype(float), []
+        if rounding_only(values, condition):
+            continue
         for n in SEEDS:
             for new in (1, 5):
                 low, high = claims.prediction_band(rng.choice(values, (n, TRIALS)), new)
