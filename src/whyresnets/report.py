@@ -8,7 +8,7 @@ import numpy as np
 
 from whyresnets import claims, store
 from whyresnets.claims import Chapter, Claim, Outcome, Test, Verdict
-from whyresnets.training import Runs
+from whyresnets.training import Runs, Spec
 
 NOT_RUN = "not run yet"
 SMOKE = "Smoke scale tests only that everything runs: its verdicts mean nothing and are compared with nothing."
@@ -370,3 +370,24 @@ def built(runs: Runs) -> Table:
 
 def _mean_losses(runs: Runs, *names: str) -> list[str]:
     return [f"{float(np.mean(runs[name])):.3f}" for name in names]
+
+
+def check_between(answer: Runs | None, spec: Spec, change: str, ends: tuple[Runs, Runs]) -> str:
+    """A self-check of an exercise: whether the loss of one's own runs lies between two recorded ones; a sentence back.
+
+    ``answer`` should be runs of ``spec``, which ``change`` says in words how to reach; ``ends`` are the recorded arms
+    with the lower and the higher mean training loss (nats).
+    """
+    if answer is None:
+        return "Not answered yet."
+    if not isinstance(answer, Runs):
+        return 'Not yet: hand over the runs of one arm, such as sweeps.run(...)["mine"].'
+    if answer.spec != spec:
+        return f"Not yet: change {change}, and nothing else."
+    if len(answer.seeds) < claims.FEWEST_SEEDS:
+        return "Not yet: fewer than five seeds say little. Run seeds 0 to 4."
+    loss, low, high = (float(np.mean(claims.training_loss(runs))) for runs in (answer, *ends))
+    shallow, deep = (runs.spec.depth for runs in ends)
+    if low < loss < high:
+        return f"Right: {loss:.2f} nats, between {low:.2f} at {shallow} layers and {high:.2f} at {deep}."
+    return f"Unexpected: {loss:.2f} nats is not between {shallow} and {deep} layers. Please report it."

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from whyresnets import report
 from whyresnets.claims import (
     TRAINED,
     Chapter,
@@ -347,16 +348,6 @@ def check_attenuation(answer: float | None) -> str:
 
 def check_between(answer: Runs | None) -> str:
     """Exercise 2: runs of a plain net of 32 layers, otherwise like plain-20; a sentence back."""
-    if answer is None:
-        return "Not answered yet."
-    if not isinstance(answer, Runs):
-        return 'Not yet: hand over the runs of one arm, such as sweeps.run(...)["mine"].'
-    if answer.spec != LAPTOP["plain-20"].but(depth=32, extend_to=()):
-        return "Not yet: change the depth to 32 and extend_to to (), and nothing else."
-    if len(answer.seeds) < 5:
-        return "Not yet: fewer than five seeds say little. Run seeds 0 to 4."
-    loss, recorded = np.mean(training_loss(answer)), CHAPTER.recorded()
-    low, high = (np.mean(training_loss(recorded[arm])) for arm in ("plain-20", "plain-56"))
-    if low < loss < high:
-        return f"Right: {loss:.2f} nats, between {low:.2f} at 20 layers and {high:.2f} at 56."
-    return f"Unexpected: {loss:.2f} nats is not between 20 and 56 layers. Please report it."
+    recorded = CHAPTER.recorded()
+    spec, ends = LAPTOP["plain-20"].but(depth=32, extend_to=()), (recorded["plain-20"], recorded["plain-56"])
+    return report.check_between(answer, spec, "the depth to 32 and extend_to to ()", ends)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from whyresnets import report
 from whyresnets.claims import (
     TRAINED,
     Chapter,
@@ -18,7 +19,6 @@ from whyresnets.claims import (
     Test,
     gradient_distance,
     trained,
-    training_loss,
 )
 from whyresnets.training import Runs, Spec
 
@@ -522,16 +522,6 @@ def check_growth(answer: float | None) -> str:
 
 def check_folding(answer: Runs | None) -> str:
     """Exercise 2: runs of the folding net with 22 layers, otherwise like "fold, kept-66"; a sentence back."""
-    if answer is None:
-        return "Not answered yet."
-    if not isinstance(answer, Runs):
-        return 'Not yet: hand over the runs of one arm, such as sweeps.run(...)["mine"].'
-    if answer.spec != LAPTOP["fold, kept-66"].but(depth=22):
-        return "Not yet: change the depth to 22, and nothing else."
-    if len(answer.seeds) < 5:
-        return "Not yet: fewer than five seeds say little. Run seeds 0 to 4."
-    recorded, loss = CHAPTER.recorded(), float(np.mean(training_loss(answer)))
-    low, high = (float(np.mean(training_loss(recorded[f"fold, kept-{depth}"]))) for depth in (10, 66))
-    if low < loss < high:
-        return f"Right: {loss:.2f} nats, between {low:.2f} at 10 layers and {high:.2f} at 66."
-    return f"Unexpected: {loss:.2f} nats is not between 10 and 66 layers. Please report it."
+    recorded = CHAPTER.recorded()
+    ends = recorded["fold, kept-10"], recorded["fold, kept-66"]
+    return report.check_between(answer, LAPTOP["fold, kept-66"].but(depth=22), "the depth to 22", ends)
