@@ -18,17 +18,18 @@ PACKAGE = Path(whyresnets.__file__).parent
 
 @pytest.fixture
 def judge_with_a_line_changed(tmp_path) -> Callable:
-    """A real `judge`, in a process of its own, of a copy of the package in which one line of ``models.py`` differs.
+    """A real `judge`, in a process of its own, of a copy of the package in which one line differs.
 
-    Called with the line, what stands there instead, and the arguments; exit status and verdicts come back.
+    Called with the line, what stands there instead, the arguments, and the ``module`` that has the line; exit status
+    and verdicts come back.
     """
 
-    def judged(line: str, instead: str, *arguments: str) -> tuple[int, list[dict]]:
+    def judged(line: str, instead: str, *arguments: str, module: str = "models") -> tuple[int, list[dict]]:
         shutil.copytree(PACKAGE, tmp_path / "whyresnets", ignore=shutil.ignore_patterns("__pycache__"))
-        models = tmp_path / "whyresnets" / "models.py"
-        text = models.read_text()
+        source = tmp_path / "whyresnets" / f"{module}.py"
+        text = source.read_text()
         assert text.count(line) == 1
-        models.write_text(text.replace(line, instead))
+        source.write_text(text.replace(line, instead))
         verdicts, cache = tmp_path / "verdicts.json", tmp_path / "runs"
         environment = {**os.environ, "PYTHONPATH": str(tmp_path), "WHYRESNETS_CACHE": str(cache)}
         command = [sys.executable, "-m", "whyresnets", "judge", *arguments, "--json", str(verdicts)]

@@ -343,8 +343,8 @@ def test_a_claim_of_the_book_is_void_if_one_reading_of_one_seed_is_nan(chapter, 
     recorded = chapter.recorded()
 
     def spoilt(condition: Condition, seed: int) -> Condition:
-        def reading(runs):
-            values = condition.effect.reading(runs).astype(float)
+        def reading(*runs):
+            values = condition.effect.reading(*runs).astype(float)
             values[seed] = np.nan
             return values
 
@@ -377,6 +377,18 @@ def test_no_claim_of_the_book_is_supported_if_a_control_has_its_effect(chapter, 
 def test_an_effect_is_the_sum_over_plus_minus_the_sum_over_minus():
     arms = {name: made([value] * 5) for name, value in zip("abcd", (1.0, 10.0, 100.0, 1000.0), strict=True)}
     assert Effect("", ("a", "d"), ("b", "c")).values(arms).tolist() == [891.0] * 5
+
+
+def test_a_group_of_arms_is_read_together():
+    arms = {name: made([value] * 5) for name, value in zip("abcd", (1.0, 10.0, 100.0, 1000.0), strict=True)}
+
+    def larger(first, second):
+        return np.maximum(first["train_loss"], second["train_loss"])
+
+    effect = Effect("", (("a", "b"),), (("c", "d"),), larger)
+    assert effect.arms == ("a", "b", "c", "d") and effect.values(arms).tolist() == [-990.0] * 5
+    share = Effect("", (("a", "b"),), reading=lambda first, second: first["train_loss"] < second["train_loss"])
+    assert share.values(arms).dtype == bool and share.values(arms).all()
 
 
 def test_every_claim_of_every_chapter_is_well_formed():

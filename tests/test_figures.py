@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from whyresnets import claims, figures
+from whyresnets.chapters import identity_bias as bias
 from whyresnets.chapters import norm_preservation as norms
 from whyresnets.chapters.degradation import CHAPTER, SIGNALS
 
@@ -140,3 +141,55 @@ def test_nets_have_a_row_each_with_their_seeds_and_a_colour_that_says_whether_th
     rings = [line for line in cosine.lines if line.get_markerfacecolor() == "none"]
     assert [len(ring.get_xdata()) for ring in rings] == [5, 5]
     assert [label.get_text() for label in loss.get_yticklabels()] == list(rows)
+
+
+# --- Laws of depth, and who trains --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bias_recorded():
+    return bias.CHAPTER.recorded()
+
+
+@pytest.fixture(scope="module")
+def bias_live(bias_recorded):
+    return {arm: runs.first(5) for arm, runs in bias_recorded.items()}
+
+
+def test_profiles_begin_at_the_first_block_and_show_seeds_mean_band_and_law(bias_live, bias_recorded):
+    columns = {
+        "variance": (bias.variance, {"l + 1": lambda block: block + 1}),
+        "factor": (bias.growth, {"2": lambda _: 2.0}),
+    }
+    arms = {"BN": "residual, BN, untrained", "circular": "convolutions, circular padding, untrained"}
+    left, right = figures.profiles(columns, arms, bias_live, bias_recorded, linear=["factor"]).axes
+    assert (left.get_yscale(), right.get_yscale(), right.get_xscale()) == ("log", "linear", "log")
+    lines = [line for line in left.lines if len(line.get_xdata()) == 128]
+    assert len(lines) == 7 and all(line.get_xdata()[0] == 1 for line in lines)  # five seeds, their mean, the law
+    assert np.allclose(lines[5].get_ydata(), bias.variance(bias_live["residual, BN, untrained"])[:, 1:].mean(0))
+    assert lines[6].get_linestyle() == "--" and lines[6].get_ydata()[-1] == 129
+    assert sum(len(line.get_xdata()) == 14 for line in right.lines) == 6
+    assert len(left.collections) == 2  # the bands
+
+
+def test_losses_against_a_number_show_recorded_seeds_their_mean_and_rings(bias_live, bias_recorded):
+    lines = {kind: {d: f"{kind}-{d}" for d in (4, 16, 64)} for kind in ("residual, BN", "BN, rescaled")}
+    live = {"residual, BN-64": bias_live["residual, BN-64"]}
+    panels = {"a": lines, "b": {"SkipInit": {1000: "SkipInit 0-1000"}}}
+    left, right = figures.losses_against("blocks", panels, live, bias_recorded).axes
+    assert left.get_ylim() == right.get_ylim() and left.get_yscale() == "log"
+    means = [line for line in left.lines if line.get_linewidth() == 2]
+    expected = [claims.training_loss(bias_recorded[arm]).mean() for arm in lines["BN, rescaled"].values()]
+    assert means[1].get_ydata().tolist() == pytest.approx(expected)
+    rings = [line for line in left.lines if line.get_markerfacecolor() == "none"]
+    assert [len(ring.get_ydata()) for ring in rings] == [5]
+    assert {"chance ", "trained "} <= {text.get_text() for text in left.texts}
+
+
+def test_the_figure_of_an_equality_shows_curves_and_their_differences(bias_live):
+    curves = {"decay": "decay", "exponential": "exponential"}
+    pairs = {"exponential": ("decay", "exponential"), "head": ("decay, head trained", "exponential, head trained")}
+    left, right = figures.equality(curves, pairs, bias_live).axes
+    assert np.allclose(left.lines[1].get_ydata(), bias_live["exponential"]["curve"].mean(0))
+    assert right.get_yscale() == "log" and len(right.lines) == 2 * 6
+    assert right.lines[5].get_ydata().max() < 1e-10 < right.lines[11].get_ydata().max()

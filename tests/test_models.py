@@ -46,11 +46,38 @@ JOINED = {
 
 
 def batch_norm(params, name, h):
-    """By torch.nn's module."""
+    """By torch.nn's module; by hand where the statistics are frozen; nothing where there is no such normalisation."""
+    if f"{name}.scale" not in params:
+        return h
+    if f"{name}.mean" in params:
+        shape = (1, -1, 1, 1)[: h.ndim]
+        mean, var, scale, shift = (params[f"{name}.{part}"].view(shape) for part in ("mean", "var", "scale", "shift"))
+        return (h - mean) / (var + 1e-5).sqrt() * scale + shift
     kind = torch.nn.BatchNorm2d if h.ndim == 4 else torch.nn.BatchNorm1d
     norm = kind(h.shape[1], dtype=h.dtype)
     norm.weight.data, norm.bias.data = params[f"{name}.scale"], params[f"{name}.shift"]
     return norm(h)
+
+
+NORMALISED = {  # norm, head norm and alpha -> after which layers there must be a normalisation, in a net of three units
+    ("batch", "", None): "units and head",
+    ("none", "", None): "",
+    ("batch", "none", 0.3): "units",
+    ("none", "batch", 0.3): "head",
+    ("sum", "", None): "sums",
+    ("frozen", "", None): "units and head",
+    ("frozen", "batch", -1.0): "units and head",
+}
+
+
+def stirred(net, params, x):
+    """Scales, shifts and frozen statistics that are no ones and zeros any more, so that a wrong one would show."""
+    if net.norm == "frozen":
+        net.measure_frozen(params, x.roll(1, -1) + 0.1)
+    generator = torch.Generator().manual_seed(8)
+    for name, p in params.items():
+        if name.endswith((".scale", ".shift")):
+            p += 0.3 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -77,14 +104,15 @@ def test_logits_equal_the_network_written_out_with_modules(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("norm", ["batch", "none"])
-def test_pre_activation_equals_the_network_written_out(rule, norm):
+@pytest.mark.parametrize(("norm", "head_norm", "alpha"), NORMALISED)
+def test_pre_activation_equals_the_network_written_out(rule, norm, head_norm, alpha):
     """Order "pre": norm, ReLU, convolution; between stages a 1x1 convolution of stride 2; norm and ReLU at the end."""
-    net = ConvNet(16, rule, (3, 4, 5), channels=2, norm=norm, order="pre")
+    net = ConvNet(16, rule, (3, 4, 5), channels=2, norm=norm, order="pre", head_norm=head_norm, alpha=alpha)
     params, _, x = drawn(net)
+    stirred(net, params, x)
 
     def active(name, h):
-        return F.relu(batch_norm(params, name, h) if norm == "batch" else h)
+        return F.relu(batch_norm(params, name, h))
 
     h = F.conv2d(x, params["stem.weight"], padding=1)
     for stage in range(3):
@@ -93,30 +121,72 @@ def test_pre_activation_equals_the_network_written_out(rule, norm):
         for unit in (f"{stage}.0", f"{stage}.1"):
             branch = F.conv2d(active(f"{unit}.a", h), params[f"{unit}.a.weight"], padding=1)
             branch = F.conv2d(active(f"{unit}.b", branch), params[f"{unit}.b.weight"], padding=1)
-            h = JOINED[rule](h, branch)
+            h = batch_norm(params, f"{unit}.sum", JOINED[rule](h, (1 if alpha is None else alpha) * branch))
     expected = active("last", h).mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
     assert len(net.states(params, x)) == 9 and net.transitions == [2, 5]
+    normalised = {name.removesuffix(".scale") for name in params if name.endswith("scale")}
+    units = {f"{stage}.{unit}" for stage in "012" for unit in "01"}
+    where = {"units": {f"{u}.{half}" for u in units for half in "ab"}, "sums": {f"{u}.sum" for u in units}}
+    said = NORMALISED[norm, head_norm, alpha].split(" and ")
+    assert normalised == {name for word in said for name in where.get(word, {"last"} if word else ())}
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(
-    ("norm", "activation"), [("batch", "relu"), ("none", "relu"), ("none", "abs"), ("none", "linear")]
-)
-def test_a_dense_net_equals_the_network_written_out(rule, norm, activation):
-    net = DenseNet(5, rule, 4, 18, norm=norm, activation=activation)
+@pytest.mark.parametrize("activation", ["relu", "abs", "linear"])
+@pytest.mark.parametrize(("norm", "head_norm", "alpha"), NORMALISED)
+def test_a_dense_net_equals_the_network_written_out(rule, activation, norm, head_norm, alpha):
+    net = DenseNet(5, rule, 4, 18, norm=norm, activation=activation, head_norm=head_norm, alpha=alpha)
     params, _ = net.initial(torch.Generator().manual_seed(3), torch.float64)
     x = torch.randn(6, 2, 3, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    stirred(net, params, x)
 
     def active(name, h):
-        h = batch_norm(params, name, h) if norm == "batch" else h
+        h = batch_norm(params, name, h)
         return {"relu": h.clamp(min=0), "abs": h.abs(), "linear": h}[activation]
 
     h = x.reshape(6, 18) @ params["stem.weight"].T
     for unit in "012":
-        h = JOINED[rule](h, active(unit, h) @ params[f"{unit}.weight"].T)
+        branch = (1 if alpha is None else alpha) * active(unit, h) @ params[f"{unit}.weight"].T
+        h = batch_norm(params, f"{unit}.sum", JOINED[rule](h, branch))
     expected = active("last", h) @ params["head.weight"].T + params["head.bias"]
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+    normalised = {name.removesuffix(".scale") for name in params if name.endswith("scale")}
+    where = {"units": set("012"), "sums": {f"{u}.sum" for u in "012"}}
+    said = NORMALISED[norm, head_norm, alpha].split(" and ")
+    assert normalised == {name for word in said for name in where.get(word, {"last"} if word else ())}
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        DenseNet(6, "residual", 8, norm="frozen"),
+        ConvNet(10, "residual", (3, 4, 5), channels=1, norm="frozen", order="pre"),
+    ],
+    ids=["dense", "convolutional"],
+)
+def test_frozen_normalisation_starts_as_batch_normalisation_and_then_stays(net):
+    """Up to the correction of the variance, n / (n - 1); afterwards other images do not change how one is scored."""
+    generator = torch.Generator().manual_seed(3)
+    params, running = net.initial(generator, torch.float64)
+    x = torch.randn(500, 1, 8, 8, generator=generator, dtype=torch.float64)
+    net.measure_frozen(params, x)
+    live = type(net)(**{**vars(net), "norm": "batch"})
+    without = {name: p for name, p in params.items() if not name.endswith((".mean", ".var"))}
+    assert torch.allclose(net.logits(params, x), live.logits(without, x), atol=0.02)
+    assert torch.allclose(net.logits(params, x)[:1], net.logits(params, x[:1]), atol=1e-10) and running == {}
+    assert not torch.allclose(live.logits(without, x)[:5], live.logits(without, x[:5]), atol=0.02)
+    assert parameter_count(net) == parameter_count(live)
+
+
+def test_with_a_normalised_head_the_rescaled_net_is_the_residual_net():
+    """ReLU passes factors on: (x + f(x)) / sqrt(2), block after block, is x + f(x) but for one that BN takes away."""
+    x = torch.randn(40, 1, 8, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    logits = []
+    for rule in ("residual", "rescaled"):
+        net = DenseNet(10, rule, 8, norm="none", head_norm="batch", eps=1e-30)
+        logits.append(net.logits(net.initial(torch.Generator().manual_seed(3), torch.float64)[0], x))
+    assert torch.allclose(*logits, atol=1e-12)
 
 
 def test_running_statistics_serve_in_evaluation_wherever_there_is_a_norm():
@@ -265,7 +335,7 @@ def test_running_statistics_follow_the_batch():
 
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
 def test_the_identity_extension_computes_the_same_function(training):
-    net = ConvNet(8, widths=(3, 4, 5), channels=1)
+    net = ConvNet(8, widths=(3, 4, 5), channels=1, eps=0.01)
     params, running, x = drawn(net, batch=32)
     for _ in range(3):
         net.logits(params, x, running=running)  # running statistics that are not the batch's
@@ -279,7 +349,12 @@ def test_the_identity_extension_computes_the_same_function(training):
 
 
 def test_the_identity_extension_needs_a_plain_normalised_shallower_net():
-    for net, depth in ((ConvNet(20, "residual"), 56), (ConvNet(20, norm="none"), 56), (ConvNet(20), 8)):
+    for net, depth in (
+        (ConvNet(20, "residual"), 56),
+        (ConvNet(20, norm="none"), 56),
+        (ConvNet(20, alpha=1.0), 56),
+        (ConvNet(20), 8),
+    ):
         params, running = net.initial(torch.Generator())
         with pytest.raises(ValueError, match="starts from a shallower plain net"):
             identity_extension(net, params, running, depth, torch.zeros(4, 3, 8, 8))
@@ -299,6 +374,11 @@ def test_the_identity_extension_needs_a_plain_normalised_shallower_net():
         ({"order": "mid"}, "post"),
         ({"widths": (4, 4)}, "choose 3"),
         ({"gain": math.nan}, "finite"),
+        ({"alpha": math.inf}, "finite"),
+        ({"eps": 0.0}, "positive"),
+        ({"norm": "sum"}, "batch, none"),
+        ({"norm": "frozen"}, "batch, none"),
+        ({"head_norm": "batch"}, "is not one of"),
     ],
 )
 def test_impossible_networks_are_refused(field, says):
@@ -316,6 +396,9 @@ def test_impossible_networks_are_refused(field, says):
         ({"weights": "glorot"}, "orthogonal"),
         ({"width": 0}, "1 or more"),
         ({"gain": math.inf}, "finite"),
+        ({"alpha": math.nan}, "finite"),
+        ({"eps": -1.0}, "positive"),
+        ({"head_norm": "sum"}, "batch"),
     ],
 )
 def test_impossible_dense_networks_are_refused(field, says):

@@ -116,6 +116,7 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
         "norm": "none", "padding": "circular", "silent": True, "gain": 0.5, "warmup": 0.3,
         "schedule": "constant", "batch": 8, "momentum": 0.5, "weight_decay": 0.0, "augment": True,
         "precision": "bfloat16", "signals": True, "extend_to": (14,), "watch": (0,), "project": "ordinary",
+        "alpha": 0.5, "eps": 1e-3, "growth": 1.1, "momentum_start": -0.1, "untrained": ("head",),
     }  # fmt: skip
     pre, dense = tiny.but(order="pre", depth=10), tiny.but(family="dense", widths=(4,), norm="none")
     # a field that needs others: from where it may change
@@ -125,6 +126,7 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
         "family": (dense, {"family": "conv", "widths": (4, 4, 4)}),
         "activation": (dense, {"activation": "abs"}),
         "weights": (dense, {"weights": "orthogonal"}),
+        "head_norm": (dense, {"head_norm": "batch"}),
     }
     assert set(changes) | set(more) == set(vars(tiny))
     questions = {tiny.but(**{name: value}).question for name, value in changes.items()} | {tiny.question}
@@ -203,6 +205,8 @@ def test_a_projection_that_diverges_is_a_diverged_run(tiny):
         {"watch": (101,)}, {"watch": (-1,)}, {"watch": (3, 0)}, {"watch": (0, 0)}, {"spread": 0.5},
         {"spread": 2.0}, {"project": "transitions"}, {"project": "all"},
         {"order": "pre", "depth": 10, "extend_to": (16,)},
+        {"growth": 0.0}, {"growth": float("nan")}, {"momentum_start": float("inf")}, {"untrained": ("body",)},
+        {"untrained": 3}, {"alpha": "big"}, {"eps": 0.0}, {"norm": "sum"}, {"head_norm": "batch"},
     ],
 )  # fmt: skip
 def test_impossible_specs_are_refused(change):
@@ -216,3 +220,53 @@ def test_bfloat16_changes_the_training_steps_a_little_and_not_the_readings(tiny)
     assert half["curve"] == pytest.approx(full["curve"], rel=0.02) and not np.array_equal(half["curve"], full["curve"])
     assert half["curve"].dtype == full["curve"].dtype == np.float32
     assert train(spec.but(precision="bfloat16", steps=0), 0)["train_loss"] == train(spec.but(steps=0), 0)["train_loss"]
+
+
+def test_the_rate_grows_by_its_factor_beside_the_schedule(tiny):
+    growing = tiny.but(growth=2.0, schedule="constant", warmup=0.0)
+    assert [training.rate_at(growing, step) for step in range(3)] == [0.1, 0.2, 0.4]
+    cosine = tiny.but(steps=10)
+    assert training.rate_at(cosine.but(growth=2.0), 7) == training.rate_at(cosine, 7) * 2**7
+
+
+def test_untrained_parts_and_frozen_statistics_stay_as_they_are(tiny):
+    spec = tiny.but(order="pre", depth=10, norm="frozen", alpha=0.5, untrained=("affine", "head"))
+    before = training.begin(spec, 5, data.load("digits")).params
+    start = training.begin(spec, 5, data.load("digits"))
+    training.descend(spec, start)
+    stayed = {name for name, p in start.params.items() if torch.equal(p, before[name])}
+    parts = (".mean", ".var", ".scale", ".shift", "head.weight", "head.bias")
+    assert stayed == {name for name in before if name.endswith(parts)}
+    assert any(name.endswith("alpha") for name in set(before) - stayed)
+    assert not torch.equal(before["0.0.a.var"], torch.ones(4))  # measured on the training set, before the first step
+    everything = training.begin(spec.but(untrained=()), 5, data.load("digits"))
+    training.descend(spec.but(untrained=()), everything)
+    stayed = {name for name, p in everything.params.items() if torch.equal(p, before[name])}
+    assert stayed == {name for name in before if name.endswith((".mean", ".var"))}
+
+
+def test_training_equals_sgd_written_out_with_decay_momentum_a_first_velocity_and_growth(tiny):
+    """Against the textbook's two lines, in float64, and torch's gradients of an independent loss."""
+    spec = tiny.but(
+        family="dense", depth=4, widths=(5,), precision="float64", growth=1.3, momentum_start=-0.2, warmup=0.0,
+        schedule="constant", weight_decay=0.01,
+    )  # fmt: skip
+    start, slow = (training.begin(spec, 5, data.load("digits")) for _ in range(2))
+    curve = training.descend(spec, start)
+    velocity = {name: -0.2 * p.clone() for name, p in slow.params.items()}
+    for step, index in enumerate(slow.order):
+        params = {name: p.clone().requires_grad_() for name, p in slow.params.items()}
+        logits = slow.net.logits(params, slow.train_set[0][index])
+        loss = -logits.log_softmax(1)[torch.arange(len(index)), slow.train_set[1][index]].mean()
+        assert curve[step] == pytest.approx(loss.item(), abs=1e-12)
+        for (name, p), g in zip(slow.params.items(), torch.autograd.grad(loss, params.values()), strict=True):
+            velocity[name] = 0.9 * velocity[name] + g + 0.01 * p
+            p -= 0.1 * 1.3**step * velocity[name]
+    assert all(torch.allclose(p, start.params[name], atol=1e-12) for name, p in slow.params.items())
+
+
+def test_float64_keeps_its_bits_to_the_end(tiny):
+    """A loss that went through 32 bits on its way would have none left behind the eighth digit."""
+    double = train(tiny.but(precision="float64"), 5)
+    assert double["curve"].dtype == np.float64 and double["train_loss"].dtype == np.float64
+    assert not np.array_equal(double["curve"], double["curve"].astype(np.float32))

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from whyresnets import bench, claims, report, store, sweeps
-from whyresnets.chapters import degradation, norm_preservation
+from whyresnets.chapters import degradation, identity_bias, norm_preservation
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
 
-CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER)
+CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER, identity_bias.CHAPTER)
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")

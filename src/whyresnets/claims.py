@@ -154,18 +154,20 @@ def _t(confidence: float, n: int) -> float:
 class Effect:
     """One number a seed: the sum of ``reading`` over the arms ``plus`` minus that over the arms ``minus``.
 
-    ``says`` names it in tables. A reading that is true or false, of one arm alone, makes it a fraction of seeds.
+    ``says`` names it in tables. In place of an arm may stand a group of arms, a tuple: then ``reading`` takes the
+    runs of them all, in that order. A reading that is true or false, of one arm or group alone, makes it a
+    fraction of seeds.
     """
 
     says: str
-    plus: tuple[str, ...]
-    minus: tuple[str, ...] = ()
-    reading: Callable[[Runs], np.ndarray] = training_loss
+    plus: tuple[str | tuple[str, ...], ...]
+    minus: tuple[str | tuple[str, ...], ...] = ()
+    reading: Callable[..., np.ndarray] = training_loss
 
     @property
     def arms(self) -> tuple[str, ...]:
         """The names of the arms that it needs."""
-        return self.plus + self.minus
+        return tuple(arm for term in self.plus + self.minus for arm in _group(term))
 
     def values(self, runs: Mapping[str, Runs]) -> np.ndarray:
         """The effect seed by seed (S,), in the same unit as its reading; arms are paired by seed (chosen by us).
@@ -179,8 +181,14 @@ class Effect:
         """
         if len({runs[arm].seeds for arm in self.arms}) > 1:
             raise ValueError(f"the arms {', '.join(self.arms)} must have the same seeds to be paired")
-        plus, minus = ([self.reading(runs[arm]) for arm in arms] for arms in (self.plus, self.minus))
-        return plus[0] if len(self.arms) == 1 and plus else sum(plus) - sum(minus)
+        plus, minus = (
+            [self.reading(*(runs[arm] for arm in _group(term))) for term in terms] for terms in (self.plus, self.minus)
+        )
+        return plus[0] if len(plus) == 1 and not minus else sum(plus) - sum(minus)
+
+
+def _group(term: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (term,) if isinstance(term, str) else term
 
 
 @dataclass(frozen=True)

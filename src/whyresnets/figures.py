@@ -28,6 +28,27 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "uneven": COLOURS[8],
     "rotate": COLOURS[9],
     "fold": COLOURS[4],
+    "convolutional residual": COLOURS[0],
+    "convolutional SkipInit": COLOURS[2],
+    "convolutional rescaled": COLOURS[4],
+    "convolutions, circular": COLOURS[0],
+    "convolutions, zero": COLOURS[3],
+    "residual, no norm": COLOURS[1],
+    "frozen": COLOURS[9],
+    "SkipInit": COLOURS[2],
+    "SkipInit 0, no BN": COLOURS[5],
+    "SkipInit, no BN": COLOURS[5],
+    "rescaled": COLOURS[4],
+    "BN,": COLOURS[0],
+    "BN, rescaled": COLOURS[3],
+    "BN after": COLOURS[7],
+    "plain, no": COLOURS[7],
+    "decay": COLOURS[0],
+    "exponential": COLOURS[1],
+    "exponential, smaller": COLOURS[2],
+    "exponential, formula": COLOURS[3],
+    "exponential, head": COLOURS[4],
+    "constant": COLOURS[7],
 }
 STYLE = {
     "figure.facecolor": GROUND,
@@ -161,8 +182,7 @@ def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: 
 
 
 def _strip(axis: Axes, row: int, arm: str, runs: Live, recorded: Live) -> None:
-    rule = next((rule for rule in COLOUR_OF_RULE if arm.startswith(rule)), "plain")
-    colour = COLOUR_OF_RULE[rule]
+    (colour,) = _colours({arm: arm})
     if arm in recorded:
         values = claims.training_loss(recorded[arm])
         low, high = claims.loss_band(claims.training_loss(claims.unseen(recorded[arm], runs.get(arm))))
@@ -339,6 +359,119 @@ def nets(columns: Mapping[str, tuple[Reading, str]], rows: Mapping[str, str], ru
             axis.set(title=title, ylim=(len(rows) - 0.5, -0.5))
             axis.grid(axis="y", visible=False)
         axes[0][0].set_yticks(range(len(rows)), list(rows))
+    plt.close(figure)
+    return figure
+
+
+# --- Laws of depth, and who trains --------------------------------------------------------------
+
+Law = Callable[[np.ndarray], np.ndarray]
+
+
+def profiles(
+    columns: Mapping[str, tuple[Reading, Mapping[str, Law]]],
+    arms: Mapping[str, str],
+    runs: Live,
+    recorded: Live,
+    linear: Sequence[str] = (),
+) -> Figure:
+    """Each reading (S, L or L + 1) of ``columns`` block by block, one line an arm; dashed: laws, functions of l.
+
+    ``columns`` maps title -> reading and label -> law; ``arms`` label -> arm. Logarithmic axes, but for the ordinate of
+    the columns named in ``linear``; legend in the first column. Bands: 99% for a new seed, behind arms that ran live.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(columns), figsize=(3.9 * len(columns), 3.9), squeeze=False)
+        for axis, (title, (reading, laws)) in zip(axes[0], columns.items(), strict=True):
+            for (label, arm), colour in zip(arms.items(), _colours(arms), strict=True):
+                where, values = _by_block(runs.get(arm, recorded.get(arm)), reading)
+                _seeds_and_mean(axis, where, values, label, colour)
+                _recorded_band(
+                    axis, where, arm, runs, recorded, lambda shown, f=reading: _by_block(shown, f)[1], colour
+                )
+            longest = max(len(line.get_xdata()) for line in axis.lines)
+            for label, law in laws.items():
+                where = np.arange(1, longest + 1)
+                predicted = law(where) * np.ones(longest)
+                axis.plot(where, predicted, color=INK, lw=1.3, ls="--")
+                axis.annotate(
+                    label,
+                    (longest, predicted[-1]),
+                    xytext=(0, 7),
+                    textcoords="offset points",
+                    ha="right",
+                    fontsize=9,
+                )
+            scale = "linear" if title in linear else "log"
+            axis.set(title=title, xlabel="block l, from the input", xscale="log", yscale=scale)
+            _plain_numbers(axis.xaxis)
+        axes[0][0].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
+    plt.close(figure)
+    return figure
+
+
+def _by_block(runs: Runs, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the blocks, from 1, and the reading at each; a state before the first block is left out."""
+    values, where = reading(runs), np.arange(1, len(runs.spec.net((1, 8, 8)).units) + 1)
+    return where[-values.shape[1] :], values[:, -len(where) :]
+
+
+def losses_against(
+    what: str, panels: Mapping[str, Mapping[str, Mapping[float, str]]], runs: Live, recorded: Live
+) -> Figure:
+    """Training loss at the end against a number, one panel a title, same axes; dotted: chance, and "trained".
+
+    ``panels`` maps title -> label -> number -> arm; ``what`` names the number. Dots: recorded seeds, a diverged one
+    at chance; rings: this run.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(4.1 * len(panels), 4.1), sharey=True, squeeze=False)
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            colours = _colours({label: next(iter(arms.values())) for label, arms in lines.items()})
+            for (label, arms), colour in zip(lines.items(), colours, strict=True):
+                losses = [claims.training_loss(recorded[arm]) for arm in arms.values()]
+                axis.plot(list(arms), [x.mean() for x in losses], color=colour, lw=2, marker="o", ms=4, label=label)
+                for x, arm, seeds in zip(arms, arms.values(), losses, strict=True):
+                    axis.plot([x * 1.06] * len(seeds), seeds, ".", color=colour, ms=3, alpha=0.5)
+                    if arm in runs:
+                        yours = claims.training_loss(runs[arm])
+                        axis.plot([x / 1.06] * len(yours), yours, "o", mfc="none", color=colour, ms=5)
+            for height, name in ((claims.CHANCE, "chance"), (claims.TRAINED, "trained")):
+                axis.axhline(height, color=INK, lw=0.8, ls=":")
+                axis.text(
+                    1.0, height, f"{name} ", transform=axis.get_yaxis_transform(), fontsize=8, ha="right", va="bottom"
+                )
+            axis.set(title=title, xscale="log", xlabel=what, yscale="log", ylim=(0.004, 6))
+            ticks = sorted({x for arms in lines.values() for x in arms})
+            axis.set_xticks(ticks if len(ticks) < 7 else ticks[::2])
+            axis.xaxis.minorticks_off()
+            _plain_numbers(axis.xaxis)
+            _plain_numbers(axis.yaxis)
+            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="lower right")
+        axes[0][0].set_ylabel("training loss, nats")
+    plt.close(figure)
+    return figure
+
+
+def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], runs: Live) -> Figure:
+    """Left, mini-batch losses; right, |difference| of each pair of arms, on a logarithmic axis; one thin line a seed.
+
+    ``curves`` maps label -> arm, ``pairs`` label -> two arms.
+    """
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
+        for i, ((label, arm), colour) in enumerate(zip(curves.items(), _colours(curves), strict=True)):
+            left.plot(runs[arm]["curve"].mean(0), color=colour, lw=4 - 1.5 * i, ls=("-", "--", ":")[i], label=label)
+        for label, (first, second) in pairs.items():
+            (colour,) = _colours({label: second})
+            apart = np.abs(runs[first]["curve"] - runs[second]["curve"])
+            apart = np.maximum(apart, np.finfo(np.float64).eps)
+            right.plot(apart.T, color=colour, lw=0.5, alpha=0.4)
+            right.plot(np.exp(np.log(apart).mean(0)), color=colour, lw=2, label=label)
+        left.set(title="Loss, mean over seeds", xlabel="step", ylabel="mini-batch loss, nats", ylim=(0, None))
+        right.set(title="Difference from the run with weight decay", xlabel="step", ylabel="nats", yscale="log")
+        for axis in (left, right):
+            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
     plt.close(figure)
     return figure
 

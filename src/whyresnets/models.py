@@ -19,13 +19,15 @@ from torch import Tensor
 Params = dict[str, Tensor]
 
 RULES = ("plain", "residual", "half", "stranger", "rescaled")
-NORMS = ("batch", "none")
+NORMS = ("batch", "frozen", "sum", "none")
+HEAD_NORMS = ("", "batch", "none")
 PADDINGS = ("zeros", "circular")
 ORDERS = ("post", "pre")
 ACTIVATIONS = ("relu", "abs", "linear")
 WEIGHTS = ("he", "orthogonal")
 KERNELS = ("transitions", "ordinary", "units")
 STAGES = 3  # each with its width: He et al. 2015, section 4.2
+STATISTICS = (".mean", ".var")  # how their names end; where normalisation is frozen, they stand among the parameters
 BN_EPS = 1e-5  # PyTorch's default
 BN_MOMENTUM = 0.1  # PyTorch's default, for the running statistics
 
@@ -59,22 +61,58 @@ class Normaliser:
     params : scales and shifts among others
     running : running means and variances, or None
     training : normalise with the batch's own statistics, and update the running ones in place; otherwise with those
+    eps : added to each variance
+    measuring : set the frozen means and variances to those of this batch, in place
     """
 
     params: Params
     running: Params | None = None
     training: bool = True
+    eps: float = BN_EPS
+    measuring: bool = False
 
     def __call__(self, name: str, h: Tensor) -> Tensor:
         if f"{name}.scale" not in self.params:
             return h
-        kept = (self.running[f"{name}.mean"], self.running[f"{name}.var"]) if self.running else (None, None)
         scale, shift = self.params[f"{name}.scale"], self.params[f"{name}.shift"]
-        return F.batch_norm(h, *kept, scale, shift, self.training, BN_MOMENTUM, BN_EPS)
+        if f"{name}.mean" in self.params:  # frozen: constants of the network
+            kept = self.params[f"{name}.mean"], self.params[f"{name}.var"]
+            return F.batch_norm(h, *kept, scale, shift, self.measuring, 1.0, self.eps)
+        kept = (self.running[f"{name}.mean"], self.running[f"{name}.var"]) if self.running else (None, None)
+        return F.batch_norm(h, *kept, scale, shift, self.training, BN_MOMENTUM, self.eps)
 
 
 class Network:
     """What both families share: how states, one after the other, become a list or scores."""
+
+    eps: float
+    norm: str
+    head_norm: str
+    alpha: float | None
+
+    def normaliser(self, params: Params, running: Params | None = None, training: bool = True) -> Normaliser:
+        """Its :class:`Normaliser`, with this network's epsilon; dimensionless (Ioffe and Szegedy 2015)."""
+        return Normaliser(params, running, training, self.eps)
+
+    @torch.no_grad()
+    def measure_frozen(self, params: Params, x: Tensor) -> None:
+        """Set all frozen means (D,) and variances (D,) to those of ``x``, in place, from the first layer to the last.
+
+        Dimensionless; variances as for running ones, over n - 1. Batch normalisation measured once and kept for ever
+        (ours: what BN does at the start, only).
+        """
+        measuring = Normaliser(params, eps=self.eps, measuring=True)
+        (last,) = deque(self.walk(params, x, measuring), maxlen=1)
+        measuring("last", last)
+
+    @property
+    def _last_norm(self) -> str:
+        """How the last state is normalised; where every sum is, there is no need."""
+        return self.head_norm or ("none" if self.norm == "sum" else self.norm)
+
+    def _scaled(self, params: Params, name: str, branch: Tensor) -> Tensor:
+        """The branch times its learnable scalar (De and Smith 2020, SkipInit), where there is one."""
+        return branch if self.alpha is None else params[f"{name}.alpha"] * branch
 
     def states(
         self,
@@ -99,11 +137,11 @@ class Network:
             order "post", after normalisation (He et al. 2015, section 4.2, "layer responses"); of a fully
             connected unit, the branch.
         """
-        return list(self.walk(params, x, Normaliser(params, running, training), nudges, responses))
+        return list(self.walk(params, x, self.normaliser(params, running, training), nudges, responses))
 
     def logits(self, params: Params, x: Tensor, running: Params | None = None, training: bool = True, **how) -> Tensor:
         """Class scores (B, classes), dimensionless; arguments as for :meth:`states` (He et al. 2015)."""
-        walk = self.walk(params, x, Normaliser(params, running, training), **how)
+        walk = self.walk(params, x, self.normaliser(params, running, training), **how)
         (last,) = deque(walk, maxlen=1)  # one state at a time: a large batch need not keep them all
         return self.head(params, last, running, training)
 
@@ -129,7 +167,11 @@ class ConvNet(Network):
     rule : how shortcut and branch are joined, one of :data:`RULES` (see :func:`join`)
     widths : channels in the three stages; He et al. use (16, 32, 64)
     channels, classes : of the data
-    norm : "batch" or "none"
+    norm : of the units, one of :data:`NORMS`: "batch" (before or after each convolution, see ``order``) or "none"; in
+        the order "pre" also "frozen" (statistics measured once, before training) or "sum" (after each addition)
+    head_norm : of the last state, in the order "pre": "batch", "none", or "": as the units
+    alpha : initial value of a learnable scalar at the end of each branch (De and Smith 2020: SkipInit); None: no scalar
+    eps : added to each variance; 1e-5 is PyTorch's default
     padding : "zeros" (He et al.) or "circular" (no border, so no loss of signal at it)
     silent : if true, the last normalisation of each unit starts at scale 0, so that each
         residual unit starts as the identity (Goyal et al. 2017, section 5.1); in the order "post" only
@@ -152,11 +194,15 @@ class ConvNet(Network):
     silent: bool = False
     gain: float = 1.0
     order: str = "post"
+    head_norm: str = ""
+    alpha: float | None = None
+    eps: float = BN_EPS
 
     def __post_init__(self):
         for value, choices in (
             (self.rule, RULES),
-            (self.norm, NORMS),
+            (self.norm, NORMS if self.order == "pre" else ("batch", "none")),
+            (self.head_norm, HEAD_NORMS if self.order == "pre" else ("",)),
             (self.padding, PADDINGS),
             (self.order, ORDERS),
         ):
@@ -168,7 +214,7 @@ class ConvNet(Network):
         if len(self.widths) != STAGES:
             raise ValueError(f"widths {self.widths} are impossible: choose {STAGES} of them")
         _sizes(*self.widths, self.channels, self.classes)
-        _finite("gain", self.gain)
+        _numbers(self.gain, self.alpha, self.eps)
         if self.silent and (self.norm == "none" or self.order == "pre"):  # before a ReLU, 0 would stay 0 for ever
             raise ValueError("silent branches need a last normalisation at scale 0: choose norm='batch', order='post'")
 
@@ -231,23 +277,27 @@ class ConvNet(Network):
             draw = torch.randn(width, before, side, side, generator=generator, dtype=dtype)
             params[f"{name}.weight"] = self.gain * draw * (variance / (side * side * before)) ** 0.5
 
-        def normalisation(name: str, width: int, scale: float = 1.0):
-            if self.norm == "batch":
-                _normalisation(params, running, name, width, dtype, scale)
+        def normalisation(name: str, width: int, kind: str, scale: float = 1.0):
+            _normalisation(params, running, name, width, dtype, kind, scale)
 
+        within = "none" if self.norm == "sum" else self.norm
         convolution("stem", self.channels, self.widths[0], variance=2.0 if post else 1.0)
         if post:
-            normalisation("stem", self.widths[0])
+            normalisation("stem", self.widths[0], within)
         for name, before, width, stride in self.units:
             if stride == 2 and not post:
                 convolution(name, before, width, side=1, variance=1.0)
                 continue
             convolution(f"{name}.a", before, width)
-            normalisation(f"{name}.a", width if post else before)
+            normalisation(f"{name}.a", width if post else before, within)
             convolution(f"{name}.b", width, width)
-            normalisation(f"{name}.b", width, scale=0.0 if self.silent else 1.0)
+            normalisation(f"{name}.b", width, within, scale=0.0 if self.silent else 1.0)
+            if self.norm == "sum":
+                normalisation(f"{name}.sum", width, "batch")
+            if self.alpha is not None:
+                params[f"{name}.alpha"] = torch.tensor(self.alpha, dtype=dtype)
         if not post:
-            normalisation("last", self.widths[-1])
+            normalisation("last", self.widths[-1], self._last_norm)
         draw = torch.randn(self.classes, self.widths[-1], generator=generator, dtype=dtype)
         params["head.weight"] = draw * self.widths[-1] ** -0.5
         params["head.bias"] = torch.zeros(self.classes, dtype=dtype)
@@ -284,12 +334,13 @@ class ConvNet(Network):
         yield (h := _nudged(first, nudges, 0))
         for i, (name, before, width, stride) in enumerate(self.units, start=1):
             if self.order == "post":
-                branch = post(f"{name}.b", post(f"{name}.a", h, stride).relu_())
+                branch = self._scaled(params, name, post(f"{name}.b", post(f"{name}.a", h, stride).relu_()))
                 h = join(self.rule, option_a(h, width - before, stride), branch).relu_()
             elif stride == 2:
                 h = F.conv2d(h, params[f"{name}.weight"], stride=stride)
             else:
-                h = join(self.rule, h, pre(f"{name}.b", pre(f"{name}.a", h)))
+                branch = self._scaled(params, name, pre(f"{name}.b", pre(f"{name}.a", h)))
+                h = normalise(f"{name}.sum", join(self.rule, h, branch))
             yield (h := _nudged(h, nudges, i))
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
@@ -298,7 +349,7 @@ class ConvNet(Network):
         In the order "pre", one more normalisation and ReLU come first (He et al. 2016, "Identity Mappings").
         """
         if self.order == "pre":
-            state = Normaliser(params, running, training)("last", state).relu()
+            state = self.normaliser(params, running, training)("last", state).relu()
         return F.linear(state.mean((2, 3)), params["head.weight"], params["head.bias"])
 
 
@@ -317,7 +368,11 @@ class DenseNet(Network):
     rule : how shortcut and branch are joined, one of :data:`RULES` (see :func:`join`)
     width : D, of every state
     features, classes : of the data
-    norm : "batch" or "none"; the last state is normalised, too
+    norm : of the units, one of :data:`NORMS`: "batch" (BN before the ReLU), "frozen" (the same with statistics
+        measured once, before training), "sum" (BN after each addition) or "none"
+    head_norm : of the last state: "batch", "none", or "": as the units
+    alpha : initial value of a learnable scalar at the end of each branch (De and Smith 2020: SkipInit); None: no scalar
+    eps : added to each variance; 1e-5 is PyTorch's default
     activation : phi, one of :data:`ACTIVATIONS`: "relu", "abs" (the absolute value), "linear" (none)
     weights : of the units: "he" (normal) or "orthogonal"
     gain : factor on the initial weights of the units
@@ -337,11 +392,15 @@ class DenseNet(Network):
     activation: str = "relu"
     weights: str = "he"
     gain: float = 1.0
+    head_norm: str = ""
+    alpha: float | None = None
+    eps: float = BN_EPS
 
     def __post_init__(self):
         for value, choices in (
             (self.rule, RULES),
             (self.norm, NORMS),
+            (self.head_norm, HEAD_NORMS),
             (self.activation, ACTIVATIONS),
             (self.weights, WEIGHTS),
         ):
@@ -349,7 +408,7 @@ class DenseNet(Network):
         if not isinstance(self.depth, int) or self.depth < 3:
             raise ValueError(f"depth {self.depth!r} is impossible: choose 3 or more")
         _sizes(self.width, self.features, self.classes)
-        _finite("gain", self.gain)
+        _numbers(self.gain, self.alpha, self.eps)
 
     @property
     def units(self) -> list[tuple[str, int, int, int]]:
@@ -395,10 +454,13 @@ class DenseNet(Network):
             else:
                 weight = weight * self.width**-0.5
             params[f"{name}.weight"] = size * weight
-            if self.norm == "batch":
-                _normalisation(params, running, name, self.width, dtype)
-        if self.norm == "batch":
-            _normalisation(params, running, "last", self.width, dtype)
+            if self.norm == "sum":
+                _normalisation(params, running, f"{name}.sum", self.width, dtype, "batch")
+            else:
+                _normalisation(params, running, name, self.width, dtype, self.norm)
+            if self.alpha is not None:
+                params[f"{name}.alpha"] = torch.tensor(self.alpha, dtype=dtype)
+        _normalisation(params, running, "last", self.width, dtype, self._last_norm)
         params["head.weight"] = draw(self.classes, self.width) * self.width**-0.5
         params["head.bias"] = torch.zeros(self.classes, dtype=dtype)
         return params, running
@@ -415,13 +477,15 @@ class DenseNet(Network):
         yield (h := _nudged(F.linear(x.flatten(1), params["stem.weight"]), nudges, 0))
         for i, (name, *_) in enumerate(self.units, start=1):
             branch = F.linear(self._phi(normalise(name, h)), params[f"{name}.weight"])
+            branch = self._scaled(params, name, branch)
             if responses is not None:
                 responses.append(branch)
-            yield (h := _nudged(join(self.rule, h, branch), nudges, i))
+            h = normalise(f"{name}.sum", join(self.rule, h, branch))
+            yield (h := _nudged(h, nudges, i))
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
         """Class scores (B, classes), dimensionless: normalised and rectified as in a unit, then linear (ours)."""
-        last = self._phi(Normaliser(params, running, training)("last", state))
+        last = self._phi(self.normaliser(params, running, training)("last", state))
         return F.linear(last, params["head.weight"], params["head.bias"])
 
     def _phi(self, h: Tensor) -> Tensor:
@@ -441,19 +505,25 @@ def _sizes(*sizes: int) -> None:
         raise ValueError(f"sizes {sizes} are impossible: choose widths, inputs and classes of 1 or more")
 
 
-def _finite(name: str, value: float) -> None:
-    if not (isinstance(value, int | float) and math.isfinite(value)):
-        raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
+def _numbers(gain: float, alpha: float | None, eps: float) -> None:
+    for name, value in (("gain", gain), ("alpha", 0.0 if alpha is None else alpha), ("eps", eps)):
+        if not (isinstance(value, int | float) and math.isfinite(value)):
+            raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
+    if eps <= 0:
+        raise ValueError(f"eps {eps!r} is impossible: choose a positive number, such as 1e-5")
 
 
 def _normalisation(
-    params: Params, running: Params, name: str, width: int, dtype: torch.dtype, scale: float = 1.0
+    params: Params, running: Params, name: str, width: int, dtype: torch.dtype, kind: str, scale: float = 1.0
 ) -> None:
-    """Enter a fresh normalisation called ``name``."""
+    """Enter a fresh normalisation called ``name``: its statistics run beside the parameters, or are frozen in them."""
+    if kind == "none":
+        return
     params[f"{name}.scale"] = torch.full((width,), scale, dtype=dtype)
     params[f"{name}.shift"] = torch.zeros(width, dtype=dtype)
-    running[f"{name}.mean"] = torch.zeros(width, dtype=dtype)
-    running[f"{name}.var"] = torch.ones(width, dtype=dtype)
+    statistics = params if kind == "frozen" else running
+    statistics[f"{name}.mean"] = torch.zeros(width, dtype=dtype)
+    statistics[f"{name}.var"] = torch.ones(width, dtype=dtype)
 
 
 def option_a(h: Tensor, more: int, stride: int) -> Tensor:
@@ -469,7 +539,7 @@ def option_a(h: Tensor, more: int, stride: int) -> Tensor:
 def parameter_count(net: Net) -> int:
     """Number of trained parameters, dimensionless (He et al. 2015, Table 6)."""
     params, _ = net.initial(torch.Generator().manual_seed(0))
-    return sum(p.numel() for p in params.values())
+    return sum(p.numel() for name, p in params.items() if not name.endswith(STATISTICS))
 
 
 def identity_extension(
@@ -488,9 +558,9 @@ def identity_extension(
     Raises
     ------
     ValueError
-        If ``net`` is not plain with batch normalisation, or ``depth`` is smaller than its own.
+        If ``net`` is not plain with batch normalisation and without scalars, or ``depth`` is smaller than its own.
     """
-    if net.rule != "plain" or net.norm != "batch" or depth < net.depth:
+    if (net.rule, net.norm, net.alpha) != ("plain", "batch", None) or depth < net.depth:
         raise ValueError("the identity extension starts from a shallower plain net with batch normalisation")
     deep = ConvNet(**{**vars(net), "depth": depth})
     old, shallow_states = {unit[0] for unit in net.units}, net.states(params, x)
@@ -504,7 +574,7 @@ def identity_extension(
         var, mean = torch.var_mean(state, dim=(0, 2, 3), correction=0)
         for half in (f"{name}.a", f"{name}.b"):
             params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, 3, 3))
-            params[f"{half}.scale"], params[f"{half}.shift"] = (var + BN_EPS).sqrt(), mean.clone()
+            params[f"{half}.scale"], params[f"{half}.shift"] = (var + net.eps).sqrt(), mean.clone()
             running[f"{half}.mean"], running[f"{half}.var"] = mean.clone(), var.clone()
     return deep, params, running
 

@@ -17,11 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from whyresnets import data, measures
-from whyresnets.models import ConvNet, DenseNet, Net, Params, identity_extension, procrustes
+from whyresnets.models import BN_EPS, STATISTICS, ConvNet, DenseNet, Net, Params, identity_extension, procrustes
 
 FAMILIES = ("conv", "dense")
 SCHEDULES = ("cosine", "constant")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float64")
+PARTS = ("affine", "head")
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
 
 
@@ -33,8 +34,8 @@ class Spec:
     ----------
     data : a name from :data:`whyresnets.data.NAMES`
     family : "conv" (:class:`whyresnets.models.ConvNet`) or "dense" (:class:`whyresnets.models.DenseNet`)
-    depth, rule, widths, norm, gain : the network, see there; widths half of He et al.'s (chosen by us: digits
-        are small), and a single one for a dense net
+    depth, rule, widths, norm, head_norm, alpha, eps, gain : the network, see there; widths half of He et al.'s
+        (chosen by us: digits are small), and a single one for a dense net
     padding, silent, order : of a convolutional network
     activation, weights : of a fully connected one
     rate : learning rate after warm-up, from a recorded grid
@@ -44,8 +45,12 @@ class Spec:
     batch : examples a step; 64 chosen by us (He et al.: 128)
     momentum, weight_decay : He et al. 2015
     augment : pad, crop and mirror each batch at random, see :func:`whyresnets.data.augment`
-    precision : "float32", or "bfloat16": products and states of the training steps in half the bits, parameters
-        and readings in float32 as ever; pays at CIFAR size, on processors and GPUs that have it
+    growth : factor on the learning rate from each step to the next, beside the schedule (Li and Arora 2020)
+    momentum_start : the momentum buffer starts at so many times the parameters; 0 as usual
+    untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head"
+    precision : "float32"; "float64": everything in twice the bits; or "bfloat16": products and states of the training
+        steps in half the bits, parameters and readings in float32 as ever; pays at CIFAR size, on processors and
+        GPUs that have it
     project, spread : which kernels are replaced by their Procrustes projection at the start and after every step
         ("": none; else see ``kernels`` of the network), and the spread of the singular values they get
     signals : read the responses, states and gradients by layer, from 256 training examples
@@ -68,6 +73,9 @@ class Spec:
     norm: str = "batch"
     padding: str = "zeros"
     silent: bool = False
+    head_norm: str = ""
+    alpha: float | None = None
+    eps: float = BN_EPS
     gain: float = 1.0
     family: str = "conv"
     order: str = "post"
@@ -78,6 +86,9 @@ class Spec:
     batch: int = 64
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    growth: float = 1.0
+    momentum_start: float = 0.0
+    untrained: tuple[str, ...] = ()
     augment: bool = False
     precision: str = "float32"
     project: str = ""
@@ -87,10 +98,10 @@ class Spec:
     extend_to: tuple[int, ...] = ()
 
     def __post_init__(self):
-        for name in ("widths", "watch", "extend_to"):  # a Spec read from JSON brings lists
+        for name in ("widths", "watch", "extend_to", "untrained"):  # a Spec read from JSON brings lists
             value = getattr(self, name)
             if not isinstance(value, list | tuple):
-                raise ValueError(f"{name} {value!r} is impossible: choose a tuple of whole numbers")
+                raise ValueError(f"{name} {value!r} is impossible: choose a tuple")
             object.__setattr__(self, name, tuple(value))
         for name in ("augment", "silent", "signals"):
             if not isinstance(getattr(self, name), bool):
@@ -106,12 +117,14 @@ class Spec:
         for name in ("steps", "batch"):
             if not isinstance(getattr(self, name), int):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose a whole number")
-        for name in ("rate", "warmup", "momentum", "weight_decay", "spread"):
+        for name in ("rate", "warmup", "momentum", "weight_decay", "spread", "growth", "momentum_start"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and abs(value) < math.inf):
                 raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
-        if self.steps < 0 or self.batch < 2 or self.rate <= 0 or self.weight_decay < 0:
-            raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0 and weight_decay >= 0")
+        if self.steps < 0 or self.batch < 2 or min(self.rate, self.growth) <= 0 or self.weight_decay < 0:
+            raise ValueError("a Spec needs steps >= 0, batch >= 2, rate > 0, growth > 0 and weight_decay >= 0")
+        if not set(self.untrained) <= set(PARTS):
+            raise ValueError(f"untrained {self.untrained} is impossible: choose some of {', '.join(PARTS)}")
         if not (0 <= self.warmup < 1 and 0 <= self.momentum < 1):
             raise ValueError("a Spec needs warmup and momentum from 0 to below 1")
         whole = all(isinstance(step, int) and 0 <= step <= self.steps for step in self.watch)
@@ -123,7 +136,8 @@ class Spec:
         if self.project:
             net.kernels(self.project)
         deeper = [replace(net, depth=depth).depth >= self.depth for depth in self.extend_to]
-        original = (self.family, self.order, self.rule, self.norm) == ("conv", "post", "plain", "batch")
+        kind = self.family, self.order, self.rule, self.norm, self.alpha
+        original = kind == ("conv", "post", "plain", "batch", None)
         if deeper and not (original and all(deeper)):
             raise ValueError("extend_to needs a plain net with norm='batch', and depths from its own up: choose those")
 
@@ -152,6 +166,9 @@ class Spec:
                 self.activation,
                 self.weights,
                 self.gain,
+                self.head_norm,
+                self.alpha,
+                self.eps,
             )
         if (self.activation, self.weights) != ("relu", "he"):
             raise ValueError("a convolutional net has ReLUs and He's weights here: choose family='dense' for others")
@@ -166,6 +183,9 @@ class Spec:
             self.silent,
             self.gain,
             self.order,
+            self.head_norm,
+            self.alpha,
+            self.eps,
         )
 
     @property
@@ -244,13 +264,16 @@ def batches(seed: int, examples: int, batch: int, steps: int) -> Tensor:
 
 
 def rate_at(spec: Spec, step: int) -> float:
-    """Learning rate at ``step`` (from 0), dimensionless: linear warm-up, then a cosine to 0 or a constant."""
-    warm = round(spec.warmup * spec.steps)
+    """Learning rate at ``step`` (from 0), dimensionless: linear warm-up, then a cosine to 0 or a constant.
+
+    Times the growth to the power of the step.
+    """
+    warm, rate = round(spec.warmup * spec.steps), spec.rate * spec.growth**step
     if step < warm:
-        return spec.rate * (step + 1) / warm
+        return rate * (step + 1) / warm
     if spec.schedule == "constant":
-        return spec.rate
-    return spec.rate * 0.5 * (1 + np.cos(np.pi * (step - warm) / (spec.steps - warm)))
+        return rate
+    return rate * 0.5 * (1 + np.cos(np.pi * (step - warm) / (spec.steps - warm)))
 
 
 @dataclass(frozen=True)
@@ -285,13 +308,18 @@ def begin(spec: Spec, seed: int, known: data.Dataset, device: str = "cpu") -> St
     """
     net = spec.net(known.x_train.shape[1:])
     place = {"device": device, "memory_format": torch.channels_last}  # 1.1 times as fast as contiguous
-    params, running = net.initial(generator(seed, "initialisation"))
+    dtype = torch.float64 if spec.precision == "float64" else torch.float32
+    params, running = net.initial(generator(seed, "initialisation"), dtype)
+    params = {name: p.to(**place) if p.ndim == 4 else p.to(device) for name, p in params.items()}
+    x_train = known.x_train.to(**place, dtype=dtype)
+    if spec.norm == "frozen":
+        net.measure_frozen(params, x_train)
     return Start(
         net,
-        {name: p.to(**place) if p.ndim == 4 else p.to(device) for name, p in params.items()},
+        params,
         {name: r.to(device) for name, r in running.items()},
-        (known.x_train.to(**place), known.y_train.to(device)),
-        (known.x_test.to(**place), known.y_test.to(device)),
+        (x_train, known.y_train.to(device)),
+        (known.x_test.to(**place, dtype=dtype), known.y_test.to(device)),
         batches(seed, len(known.x_train), spec.batch, spec.steps).to(device),
         generator(seed, "augmentation"),
     )
@@ -311,9 +339,8 @@ def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
         lost = torch.full((len(start.net.units) + 1,), float("nan"))
         readings["watched_gradient_norm"] = torch.stack(watched + [lost] * (len(spec.watch) - len(watched)))
     readings["seconds"] = time.perf_counter() - clock
-    return {
-        name: np.asarray(value, dtype=np.float64 if spec.signals else np.float32) for name, value in readings.items()
-    }
+    exact = spec.signals or spec.precision == "float64"
+    return {name: np.asarray(value, dtype=np.float64 if exact else np.float32) for name, value in readings.items()}
 
 
 def project(spec: Spec, net: Net, params: Params) -> None:
@@ -335,6 +362,13 @@ def project(spec: Spec, net: Net, params: Params) -> None:
                 return
 
 
+def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
+    """Those of ``params`` that ``spec`` trains: all but the frozen statistics and its untrained parts (ours)."""
+    ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
+    fixed = (*STATISTICS, *(end for part in spec.untrained for end in ends[part]))
+    return [p for name, p in params.items() if not name.endswith(fixed)]
+
+
 def descend(spec: Spec, start: Start, watched: list[Tensor] | None = None) -> list[float]:
     """Train the parameters of ``start`` in place; the mini-batch loss at each step, in nats (T,).
 
@@ -347,13 +381,16 @@ def descend(spec: Spec, start: Start, watched: list[Tensor] | None = None) -> li
             watched.append(measures.state_gradient_norm(start.net, start.params, *sample).cpu())
 
     project(spec, start.net, start.params)
-    params = list(start.params.values())
+    params = trained_parameters(spec, start.params)
     x, y = start.train_set
     for p in params:
         p.requires_grad_(True)
     optimiser = torch.optim.SGD(
         params, lr=spec.rate, momentum=spec.momentum, weight_decay=spec.weight_decay, fused=True
     )
+    if spec.momentum_start:
+        for p in params:
+            optimiser.state[p]["momentum_buffer"] = spec.momentum_start * p.detach()
     curve = [float("nan")] * spec.steps
     for step, index in enumerate(start.order):
         watch(step)
@@ -361,7 +398,7 @@ def descend(spec: Spec, start: Start, watched: list[Tensor] | None = None) -> li
         images = data.augment(x[index], start.draws) if spec.augment else x[index]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
             logits = start.net.logits(start.params, images, running=start.running)
-        loss = F.cross_entropy(logits.float(), y[index])
+        loss = F.cross_entropy(logits.float() if spec.precision == "bfloat16" else logits, y[index])
         curve[step] = loss.item()
         if not np.isfinite(curve[step]):
             break
