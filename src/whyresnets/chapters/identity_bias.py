@@ -636,7 +636,7 @@ CLAIMS = (
     Claim(
         id="DS-5m",
         source=f"ours, after {ABSTRACT}",
-        says="At a large batch and under the same head, BN raises the largest rate at which the net trains by 2.5 or more.",
+        says="At a large batch and under the same head, BN lets the net train at 2.5 times the rate or more.",
         conditions=_larger_stable("BN"),
         controls=(Test("BN frozen before training", _larger_stable("frozen BN")),),
         not_shown="That a net gains by such rates: see DS-5h.",
