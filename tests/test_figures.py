@@ -89,12 +89,12 @@ def norms_live(norms_recorded):
 def test_block_ratios_show_every_seed_the_mean_the_band_and_the_transitions(norms_live, norms_recorded):
     panels = {"a": {"22": "residual-22"}, "b": {"128": "residual, 128 blocks"}}
     law = norms.law(norms_recorded)
-    left, right = figures.block_ratios(panels, norms_live, norms_recorded, norms.ratios, law).axes
+    left, right = figures.block_ratios(panels, norms_live, norms_recorded, claims.gradient_ratios, law).axes
     assert [line for line in left.lines if line.get_linestyle() == "--" and len(line.get_ydata()) == len(law)]
     assert [len(axis.collections) for axis in (left, right)] == [1, 1]
     lines = [line.get_ydata() for line in left.lines]
     assert sum(len(line) == 11 for line in lines) == 6  # five seeds and their mean
-    assert np.allclose(lines[5], norms.ratios(norms_live["residual-22"]).mean(0))
+    assert np.allclose(lines[5], claims.gradient_ratios(norms_live["residual-22"]).mean(0))
     squares = next(line for line in left.lines if line.get_marker() == "s")
     assert squares.get_xdata().tolist() == [4, 8]
     assert (left.get_xscale(), right.get_xscale()) == ("linear", "log") and left.get_ylim() == right.get_ylim()
@@ -104,7 +104,7 @@ def test_depths_of_one_rule_are_shades_and_other_arms_are_not(norms_live, norms_
     depths = {f"{L}": f"residual, {L} blocks" for L in norms.BLOCKS}
     kinds = {kind: f"{kind}, 8 blocks" for kind in ("plain", "residual", "fold")}
     panels = {"a": depths, "b": kinds}
-    axes = figures.block_ratios(panels, norms_live, norms_recorded, norms.ratios).axes
+    axes = figures.block_ratios(panels, norms_live, norms_recorded, claims.gradient_ratios).axes
     shades, colours = ([text.get_color() for text in axis.get_legend().get_texts()] for axis in axes)
     light = [sum(to_rgb(colour)) for colour in shades]
     assert light == sorted(light, reverse=True) and len({to_rgb(c) for c in colours}) == 3

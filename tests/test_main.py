@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from whyresnets import report, store, sweeps
-from whyresnets.__main__ import CHAPTERS, main
+from whyresnets import report, store, sweeps, training
+from whyresnets.__main__ import CHAPTERS, _cut, main
 
 KEYS = "id verdict printed_verdict effect low high threshold n control scale seconds versions hardware diverged"
 
@@ -152,7 +152,9 @@ def test_confirm_against_earlier_code_serves_another_processor(cache, tmp_path, 
     assert main(["record", "--confirm", "--jobs", "1"]) == 1  # bit for bit it does not come out here
     assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 0
     assert "2 of 2 entries" in capsys.readouterr().out
-    assert store.record("degradation-laptop").stale == []
+    record = store.record("degradation-laptop")
+    assert record.stale == [] and all(about["confirmed"]["steps"] == 2 for about in record.about.values())
+    assert "repeats a seed bit for bit, in runs of 2 steps at most" in str(report.provenance(CHAPTERS[0]))
 
     def one_bit(tree, source, plan, *_):
         found = sweeps.run(plan, jobs=1)
@@ -164,6 +166,13 @@ def test_confirm_against_earlier_code_serves_another_processor(cache, tmp_path, 
         later.setattr(sweeps, "run_by", one_bit)
         assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 1
         assert "1 of 2 entries" in capsys.readouterr().out
+
+
+def test_versions_are_compared_in_short_runs_that_pass_through_the_whole_schedule():
+    long = training.Spec(steps=500, family="dense", widths=(4,), watch=(0, 10, 100, 500))
+    cut = _cut(long)
+    assert cut.but(steps=500, watch=long.watch) == long and (cut.steps, cut.watch) == (20, (0, 10, 20))
+    assert _cut(cut) == cut and _cut(long.but(steps=0, watch=(0,))).watch == (0,)
 
 
 def test_confirm_against_code_that_never_vouched_for_the_record_is_refused(cache, tmp_path, monkeypatch, capsys):

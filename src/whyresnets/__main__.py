@@ -17,10 +17,12 @@ from whyresnets import bench, claims, report, store, sweeps
 from whyresnets.chapters import degradation, identity_bias, norm_preservation
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
+from whyresnets.training import Runs, Spec
 
 CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER, identity_bias.CHAPTER)
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
+SHORT = 20  # steps of the runs that compare two versions of the code with each other (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
 
 
@@ -99,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument(
         "--against",
         metavar="FOLDER",
-        help="with --confirm, on another processor than the record's: a checkout of the code that last vouched for it",
+        help="with --confirm, on another processor than the record's: a checkout of the code that last vouched for it;"
+        f" both run here, {SHORT} steps at most",
     )
     record.set_defaults(command=_record)
 
@@ -342,9 +345,13 @@ def _confirm(chapter: Chapter, options) -> int:
             continue
         earlier, source = None, "".join(vouched)
         if options.against is not None:
-            fields = {key: record.about[key]["spec"] for key in plan}
+            plan = {key: (_cut(spec), some) for key, (spec, some) in plan.items()}
+            fields = {
+                key: {**record.about[key]["spec"], "steps": spec.steps, "watch": spec.watch}
+                for key, (spec, _) in plan.items()
+            }
             earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
-        runs = list(_run(chapter, plan, options).values())
+        runs = [Runs(entries[key][0], again.seeds, again.arrays) for key, again in _run(chapter, plan, options).items()]
         differ = store.confirm(name, runs, earlier, source)
         compared = f"with {source}, here" if earlier else "with the record"
         same = len(runs) - len(differ)
@@ -353,6 +360,12 @@ def _confirm(chapter: Chapter, options) -> int:
         )
         status |= bool(differ)
     return status
+
+
+def _cut(spec: Spec) -> Spec:
+    """The same, of :data:`SHORT` steps at most: warm-up, schedule, projections and readings are all passed through."""
+    steps = min(spec.steps, SHORT)
+    return spec.but(steps=steps, watch=tuple(sorted({min(step, steps) for step in spec.watch})))
 
 
 def _grid(chapter: Chapter) -> sweeps.Plan:

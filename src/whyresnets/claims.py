@@ -67,6 +67,17 @@ def gradient_distance(runs: Runs) -> np.ndarray:
     return np.abs(log10_gradient_ratio(runs))
 
 
+def gradient_ratios(runs: Runs, reading: int = -1) -> np.ndarray:
+    """r_l = ||dE/dx_(l-1)|| / ||dE/dx_l|| of each block, dimensionless (S, L); 1: the block keeps the norm.
+
+    Of an untrained net, or at the ``reading``-th watched step: -1 is the end, 0 the start. Source: ours, for
+    the "norm of the gradient" that blocks preserve (Zaeemzadeh et al. 2021, abstract).
+    """
+    watched = "watched_gradient_norm" in runs.arrays
+    norms = runs["watched_gradient_norm"][:, reading] if watched else runs["state_gradient_norm"]
+    return norms[:, :-1] / norms[:, 1:]
+
+
 def response_distance(runs: Runs) -> np.ndarray:
     """Largest |log10 of a layer's response std|: decades away from a kept forward signal, dimensionless (S,).
 
@@ -498,6 +509,22 @@ def smoke(spec: Spec) -> Spec:
     depth = min(spec.depth, 12) if spec.family == "dense" else spec.depth
     watch = tuple(dict.fromkeys(min(step, steps) for step in spec.watch))
     return spec.but(depth=depth, widths=(4,) * len(spec.widths), steps=steps, batch=16, watch=watch)
+
+
+def larger(spec: Spec, steps: int, width: int) -> Spec:
+    """The same Spec on CIFAR-10: so many times the ``steps``, He et al.'s widths or so many times the ``width``.
+
+    Batch 128 and augmentation as in He et al. 2015, section 4.2, where a net is trained; the rest chosen by us.
+    """
+    dense = spec.family == "dense"
+    return spec.but(
+        data="cifar10",
+        batch=128,
+        augment=spec.steps > 0,
+        widths=tuple(width * w for w in spec.widths) if dense else (16, 32, 64),
+        steps=steps * spec.steps,
+        watch=tuple(steps * step for step in spec.watch),
+    )
 
 
 def unseen(record: Runs, live: Runs | None) -> Runs:

@@ -337,9 +337,10 @@ def provenance(chapter: Chapter, scale: str = "laptop") -> Table:
 def _code(record: store.Record) -> str:
     if stale := len(record.stale):
         return f"{stale} of {len(record.about)} entries were recorded with other code"
-    if confirmed := len(record.confirmed):
-        n = len(record.about)
-        return f"earlier than today's for {confirmed} of {n} entries, of which today's repeats a seed bit for bit"
+    if confirmed := record.confirmed:
+        steps = max(record.about[key]["confirmed"].get("steps", 0) for key in confirmed)
+        said = f"earlier than today's for {len(confirmed)} of {len(record.about)} entries, of which today's repeats a"
+        return f"{said} seed bit for bit" + (f", in runs of {steps} steps at most" if steps else "")
     return "today's"
 
 

@@ -290,8 +290,8 @@ def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None, ear
     A change that should change no number (faster, or for another chapter) is proved so at the price of a few
     seeds: entries of which the seeds done again came out bit for bit the same are marked as confirmed by today's
     code. Only the seconds may differ. On another processor than the record's, sums are rounded differently:
-    there ``earlier`` are the same runs by the code that made or last confirmed the record (``earlier_source``), to
-    compare with instead, and the mark says so.
+    there ``earlier`` are the same runs, or shorter ones, by the code that made or last confirmed the record
+    (``earlier_source``), to compare with instead, and the mark says so and how many steps they had.
     """
     old = record(name)
     about, differ = dict(old.about), []
@@ -302,7 +302,8 @@ def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None, ear
         same = readings <= set(runs.arrays) and all(_same_bits(recorded[r], runs[r]) for r in readings)
         if same:
             confirmed = {"date": provenance()["date"], "source": source_hash(), "seeds": list(runs.seeds)}
-            confirmed |= {"against": earlier_source, "hardware": hardware()} if earlier else {}
+            steps = recorded["curve"].shape[1]
+            confirmed |= {"against": earlier_source, "hardware": hardware(), "steps": steps} if earlier else {}
             about[key] = {**about[key], "confirmed": confirmed}
         else:
             differ.append(key)

@@ -363,7 +363,10 @@ def project(spec: Spec, net: Net, params: Params) -> None:
 
 
 def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
-    """Those of ``params`` that ``spec`` trains: all but the frozen statistics and its untrained parts (ours)."""
+    """Those of ``params`` that ``spec`` trains, each of its own shape, dimensionless, in their order (ours).
+
+    All but the frozen statistics and the parts that stay untrained.
+    """
     ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
     fixed = (*STATISTICS, *(end for part in spec.untrained for end in ends[part]))
     return [p for name, p in params.items() if not name.endswith(fixed)]

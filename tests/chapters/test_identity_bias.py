@@ -93,7 +93,7 @@ def test_rates_of_one_net_differ_in_the_rate_alone_and_see_every_digit_as_often(
 def test_larger_scales_plan_the_nets_of_the_first_two_parts_on_cifar():
     for scale in ("workstation", "paper"):
         arms = CHAPTER.arms(scale)
-        assert set(arms) == {*bias.START, *TUNED} and {spec.data for spec in arms.values()} == {"cifar10"}
+        assert set(arms) == {*bias.START, *TUNED, *bias.READ} and {spec.data for spec in arms.values()} == {"cifar10"}
 
 
 # --- Readings -----------------------------------------------------------------------------------

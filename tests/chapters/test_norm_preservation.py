@@ -91,10 +91,10 @@ def watched() -> Runs:
 
 
 def test_ratios_are_the_norm_before_a_block_over_the_norm_after_it():
-    assert norms.ratios(watched(), 0).tolist() == [[2, 1, 2, 2], [1, 1, 1, 1]]
-    assert norms.ratios(watched()).tolist() == [[1, 0.5, 1, 1], [3, 1, 1, 1]]
+    assert claims.gradient_ratios(watched(), 0).tolist() == [[2, 1, 2, 2], [1, 1, 1, 1]]
+    assert claims.gradient_ratios(watched()).tolist() == [[1, 0.5, 1, 1], [3, 1, 1, 1]]
     untrained = Runs(LAPTOP["plain, 8 blocks"], (0,), {"state_gradient_norm": NORMS[0, :1]})
-    assert norms.ratios(untrained).tolist() == [[2, 1, 2, 2]]
+    assert claims.gradient_ratios(untrained).tolist() == [[2, 1, 2, 2]]
 
 
 def test_distances_are_from_one_whichever_way():
@@ -126,7 +126,7 @@ def test_the_law_of_the_mechanism_holds_in_the_record():
     """r_l^2 = 1 + c / l with c from the plain net, from the eighth block on; and on the whole way."""
     recorded = CHAPTER.recorded()
     c = norms.law(recorded)[0] ** 2 - 1
-    r = norms.ratios(recorded["residual, 512 blocks"]).mean(0)
+    r = claims.gradient_ratios(recorded["residual, 512 blocks"]).mean(0)
     assert 0.8 < ((r - 1) / (norms.law(recorded) - 1))[8:].mean() < 1.2
     growth = [claims.gradient_distance(recorded[f"residual, {L} blocks"]).mean() for L in norms.BLOCKS]
     slope = np.polyfit(np.log10(norms.BLOCKS), growth, 1)[0]
@@ -135,8 +135,8 @@ def test_the_law_of_the_mechanism_holds_in_the_record():
 
 def test_residual_nets_of_all_depths_lie_on_one_curve():
     recorded = CHAPTER.recorded()
-    shallow = norms.ratios(recorded["residual, 32 blocks"]).mean(0)
-    deep = norms.ratios(recorded["residual, 512 blocks"]).mean(0)[:32]
+    shallow = claims.gradient_ratios(recorded["residual, 32 blocks"]).mean(0)
+    deep = claims.gradient_ratios(recorded["residual, 512 blocks"]).mean(0)[:32]
     assert np.abs(shallow - deep).max() < 0.05
 
 
@@ -154,7 +154,7 @@ def test_norms_and_training_come_in_all_four_combinations():
 
 
 def test_self_check_1_knows_right_from_wrong():
-    c = float(np.square(norms.ratios(CHAPTER.recorded()["plain, 128 blocks"])).mean())
+    c = float(np.square(claims.gradient_ratios(CHAPTER.recorded()["plain, 128 blocks"])).mean())
     assert norms.check_growth(c / 2 * math.log10(128)).startswith("Right")
     for wrong in (0.5 * math.log10(128), c * math.log10(128), 128 ** (c / 2), None):
         assert norms.check_growth(wrong).startswith("Not")

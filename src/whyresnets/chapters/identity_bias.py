@@ -10,8 +10,19 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from whyresnets import report
-from whyresnets.chapters import norm_preservation as norms
-from whyresnets.claims import CHANCE, TRAINED, Chapter, Claim, Condition, Effect, Test, trained, training_loss
+from whyresnets.claims import (
+    CHANCE,
+    TRAINED,
+    Chapter,
+    Claim,
+    Condition,
+    Effect,
+    Test,
+    gradient_ratios,
+    larger,
+    trained,
+    training_loss,
+)
 from whyresnets.training import Runs, Spec
 
 HALF = 0.5  # of seeds (chosen by us)
@@ -25,7 +36,7 @@ FINITE = math.inf  # nats: an arm that need not train, but whose divergence woul
 # --- The arms: untrained ------------------------------------------------------------------------
 
 MANY = 128  # blocks: more would overflow 32 bits without normalisation
-WIDE = norms.UNTRAINED.but(depth=MANY + 2)
+WIDE = Spec("residual", MANY + 2, steps=0, family="dense", widths=(64,), signals=True)
 MAPS = Spec("residual", 28, steps=0, order="pre", norm="none", widths=(64, 64, 64), signals=True)
 START = {
     "residual, BN, untrained": WIDE,
@@ -105,8 +116,10 @@ RATES: dict[str, dict[int, float]] = {
     "rescaled, no BN at all": {4: 0.1, 16: 0.03, 64: 0.03},
 }
 DEPTHS = {f"{kind}-{d}": net(kind, d).but(rate=rate) for kind, best in RATES.items() for d, rate in best.items()}
-DEPTHS["residual, BN-64"] = DEPTHS["residual, BN-64"].but(signals=True)  # for the exponent after training
-START["residual, BN-64, untrained"] = DEPTHS["residual, BN-64"].but(steps=0)
+READ = {  # the exponent of the branch's share, before and after training
+    "residual, BN-64": DEPTHS["residual, BN-64"].but(signals=True),
+    "residual, BN-64, untrained": DEPTHS["residual, BN-64"].but(signals=True, steps=0),
+}
 SLOW = {
     f"{arm} x{LONGER}": DEPTHS[arm].but(steps=LONGER * STEPS, rate=rate)
     for arm, rate in {"rescaled-64": 0.3, "BN, rescaled-64": 0.1, "plain, BN-64": 0.003}.items()
@@ -161,7 +174,8 @@ TUNED = {**DEPTHS, **SLOW, **MAPPED}
 # --- The arms: learning rate and batch size -----------------------------------------------------
 
 EPOCHS = 16  # over the 1,400 digits (chosen by us: with 4, rates at small batches hardly differed from the largest)
-SMALL, LARGE = 14, 350  # batches that divide 1,400 (chosen by us)
+SMALL = 14  # examples a step; divides 1,400 (chosen by us)
+LARGE = 350  # the same
 BATCH_RATES = {  # batch -> rates, in steps of two: from too small to too large for every net
     SMALL: tuple(0.005 * 2**k for k in range(7)),
     70: tuple(0.02 * 2**k for k in range(8)),
@@ -235,17 +249,16 @@ def exponential(spec: Spec, root: float) -> Spec:
     )
 
 
-LARGER_ROOT, SMALLER_ROOT = roots(INVARIANT)
 UNFROZEN = INVARIANT.but(untrained=("affine",))
 GROWING = INVARIANT.but(precision="float32", eps=1e-5, weight_decay=0.0, growth=1.1)
 EQUALITY = {
     "decay": INVARIANT,
-    "exponential": exponential(INVARIANT, LARGER_ROOT),
-    "exponential, smaller root": exponential(INVARIANT, SMALLER_ROOT),
+    "exponential": exponential(INVARIANT, max(roots(INVARIANT))),
+    "exponential, smaller root": exponential(INVARIANT, min(roots(INVARIANT))),
     "exponential, formula without momentum": exponential(INVARIANT, 1 - INVARIANT.rate * DECAY),
     "constant": INVARIANT.but(weight_decay=0.0),
     "decay, head trained": UNFROZEN,
-    "exponential, head trained": exponential(UNFROZEN, LARGER_ROOT),
+    "exponential, head trained": exponential(UNFROZEN, max(roots(UNFROZEN))),
     "growing": GROWING,
     "growing, all trained": GROWING.but(untrained=()),
     "growing, SkipInit": GROWING.but(norm="none", alpha=0.0),
@@ -254,7 +267,7 @@ EQUALITY = {
     "not growing, SkipInit": GROWING.but(growth=1.0, norm="none", alpha=0.0),
 }
 
-LAPTOP = {**START, **TUNED, **RATE_ARMS, **EQUALITY}
+LAPTOP = {**START, **TUNED, **READ, **RATE_ARMS, **EQUALITY}
 
 # --- The readings: one number a seed, shape (S,) ------------------------------------------------
 
@@ -324,7 +337,7 @@ def predicted_ratios(residual: Runs, plain: Runs, even: bool = False) -> np.ndar
     gradient, is the mean of r^2 over the blocks of the plain net of the same normalisation and seed. ``even``: the
     same mean of q^2 in every block. Source: ours, from the law of De & Smith 2020.
     """
-    layer = np.square(norms.ratios(plain)).mean(1, keepdims=True)
+    layer = np.square(gradient_ratios(plain)).mean(1, keepdims=True)
     small = np.square(branch_over_skip(residual))
     return np.sqrt(1 + layer * (np.full_like(small, 1) * small.mean(1, keepdims=True) if even else small))
 
@@ -336,7 +349,7 @@ def ratio_error(residual: Runs, plain: Runs, even: bool = False) -> np.ndarray:
     prediction is right block by block. Dimensionless. Source: ours, see :func:`predicted_ratios`.
     """
     predicted = np.log(predicted_ratios(residual, plain, even))
-    apart = np.cumsum(np.log(norms.ratios(residual)) - predicted, axis=1)
+    apart = np.cumsum(np.log(gradient_ratios(residual)) - predicted, axis=1)
     return np.abs(apart).max(1) / predicted.sum(1)
 
 
@@ -454,13 +467,13 @@ def _finite(arms: Iterable[str]) -> tuple[tuple[str, float], ...]:
 
 
 ABSTRACT = "de2020batch, abstract"
-BN_START, SUM_START, BARE_START = (
-    "residual, BN, untrained",
-    "BN after the sum, untrained",
-    "residual, no norm, untrained",
-)
-PLAIN_START, BARE_PLAIN_START = "plain, BN, untrained", "plain, no norm, untrained"
-ZEROS, CIRCULAR = "convolutions, zero padding, untrained", "convolutions, circular padding, untrained"
+BN_START = "residual, BN, untrained"
+SUM_START = "BN after the sum, untrained"
+BARE_START = "residual, no norm, untrained"
+PLAIN_START = "plain, BN, untrained"
+BARE_PLAIN_START = "plain, no norm, untrained"
+ZEROS = "convolutions, zero padding, untrained"
+CIRCULAR = "convolutions, circular padding, untrained"
 NOTHING_IN_THE_BLOCKS = "nothing done about the branches: (x + f(x))/sqrt(2), no BN in the blocks"
 
 CLAIMS = (
@@ -672,7 +685,7 @@ CLAIMS = (
 # --- Larger scales: planned; the rates are those of the laptop, not tuned there -----------------
 
 LARGER = {
-    scale: {arm: norms.larger(spec, times, wider) for arm, spec in {**START, **TUNED}.items()}
+    scale: {arm: larger(spec, times, wider) for arm, spec in {**START, **TUNED, **READ}.items()}
     for scale, times, wider in (("workstation", 4, 2), ("paper", 640, 4))
 }
 

@@ -18,6 +18,8 @@ from whyresnets.claims import (
     Effect,
     Test,
     gradient_distance,
+    gradient_ratios,
+    larger,
     trained,
 )
 from whyresnets.training import Runs, Spec
@@ -126,20 +128,9 @@ LAPTOP = {**START, **TRAINED_ARMS, **SAME_RATE_ARM, **AT_START}
 # --- The readings: one number a seed, shape (S,) ------------------------------------------------
 
 
-def ratios(runs: Runs, reading: int = -1) -> np.ndarray:
-    """r_l = ||dE/dx_(l-1)|| / ||dE/dx_l|| of each block, dimensionless (S, L); 1: the block keeps the norm.
-
-    Of an untrained net, or at the ``reading``-th watched step: -1 is the end, 0 the start. Source: ours, for
-    the "norm of the gradient" that blocks preserve (Zaeemzadeh et al. 2021, abstract).
-    """
-    watched = "watched_gradient_norm" in runs.arrays
-    norms = runs["watched_gradient_norm"][:, reading] if watched else runs["state_gradient_norm"]
-    return norms[:, :-1] / norms[:, 1:]
-
-
 def mean_distance(runs: Runs) -> np.ndarray:
     """Mean over blocks of |r_l - 1|, dimensionless (S,). Source: ours, after Zaeemzadeh et al. 2021."""
-    return np.abs(ratios(runs) - 1).mean(1)
+    return np.abs(gradient_ratios(runs) - 1).mean(1)
 
 
 def law(recorded: Mapping[str, Runs]) -> np.ndarray:
@@ -148,7 +139,7 @@ def law(recorded: Mapping[str, Runs]) -> np.ndarray:
     c is what a layer without a skip does to the squared norm: the mean of r^2 in the recorded plain net of 128 blocks.
     Source: ours, from the variance of a residual net with normalised branches (De & Smith 2020).
     """
-    layer = float(np.square(ratios(recorded["plain, 128 blocks"])).mean())
+    layer = float(np.square(gradient_ratios(recorded["plain, 128 blocks"])).mean())
     return np.sqrt(1 + layer / np.arange(1, max(BLOCKS) + 1))
 
 
@@ -157,7 +148,7 @@ def distance_through(runs: Runs) -> np.ndarray:
 
     Source: ours, see above. Transitions have no skip in either kind of net, and weigh more in a shallow one.
     """
-    distances = [np.abs(ratios(runs, k) - 1) for k in range(len(runs.spec.watch))]
+    distances = [np.abs(gradient_ratios(runs, k) - 1) for k in range(len(runs.spec.watch))]
     return np.stack([np.delete(d, _transitions(runs), axis=1).mean(1) for d in distances], axis=1)
 
 
@@ -176,7 +167,7 @@ def last_cosine(runs: Runs) -> np.ndarray:
 
 def largest_distance(runs: Runs) -> np.ndarray:
     """Maximum over blocks of |r_l - 1|, dimensionless (S,). Source: ours, after Zaeemzadeh et al. 2021."""
-    return np.abs(ratios(runs) - 1).max(1)
+    return np.abs(gradient_ratios(runs) - 1).max(1)
 
 
 def log10_of(reading: Callable[[Runs], np.ndarray]) -> Callable[[Runs], np.ndarray]:
@@ -196,17 +187,17 @@ log10_trained_distance = log10_of(trained_distance)
 
 def watched_distance(runs: Runs) -> np.ndarray:
     """Maximum over blocks and all watched steps of |r_l - 1|, dimensionless (S,). Source: ours."""
-    return np.max([np.abs(ratios(runs, k) - 1).max(1) for k in range(len(runs.spec.watch))], axis=0)
+    return np.max([np.abs(gradient_ratios(runs, k) - 1).max(1) for k in range(len(runs.spec.watch))], axis=0)
 
 
 def end_to_end(runs: Runs) -> np.ndarray:
     """|log10 of ||dE/dx_0|| / ||dE/dx_L||| at the end of training, decades (S,). Source: ours."""
-    return np.abs(np.log10(ratios(runs)).sum(1))
+    return np.abs(np.log10(gradient_ratios(runs)).sum(1))
 
 
 def transition_distance(runs: Runs) -> np.ndarray:
     """Mean |r - 1| over the transitions at the end of training, dimensionless (S,). Source: ours, see above."""
-    return np.abs(ratios(runs)[:, _transitions(runs)] - 1).mean(1)
+    return np.abs(gradient_ratios(runs)[:, _transitions(runs)] - 1).mean(1)
 
 
 def outlying(reading: int) -> Callable[[Runs], np.ndarray]:
@@ -217,7 +208,7 @@ def outlying(reading: int) -> Callable[[Runs], np.ndarray]:
 
     def log10_outlying(runs: Runs) -> np.ndarray:
         """log10 of mean |r - 1| over the transitions, relative to the other blocks (S,), decades. Source: ours."""
-        distance, there = np.abs(ratios(runs, reading) - 1), _transitions(runs)
+        distance, there = np.abs(gradient_ratios(runs, reading) - 1), _transitions(runs)
         return np.log10(distance[:, there].mean(1) / np.delete(distance, there, axis=1).mean(1))
 
     return log10_outlying
@@ -465,22 +456,6 @@ CLAIMS = (
 )
 
 # --- Larger scales: planned; the rates are those of the laptop, not tuned there -----------------
-
-
-def larger(spec: Spec, steps: int, width: int) -> Spec:
-    """The same Spec on CIFAR-10: so many times the ``steps``, He et al.'s widths or so many times the ``width``.
-
-    Batch 128 and augmentation as in He et al. 2015, section 4.2, where a net is trained; the rest chosen by us.
-    """
-    dense = spec.family == "dense"
-    return spec.but(
-        data="cifar10",
-        batch=128,
-        augment=spec.steps > 0,
-        widths=tuple(width * w for w in spec.widths) if dense else (16, 32, 64),
-        steps=steps * spec.steps,
-        watch=tuple(steps * step for step in spec.watch),
-    )
 
 
 LARGER = {
