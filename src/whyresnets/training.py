@@ -363,7 +363,7 @@ def project(spec: Spec, net: Net, params: Params) -> None:
 
 
 def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
-    """Those of ``params`` that ``spec`` trains, each of its own shape, dimensionless, in their order (ours).
+    """Those of ``params`` that ``spec`` trains, of the shape of those, dimensionless, in their order (ours).
 
     All but the frozen statistics and the parts that stay untrained.
     """
