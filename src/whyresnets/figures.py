@@ -385,27 +385,18 @@ def profiles(
         for axis, (title, (reading, laws)) in zip(axes[0], columns.items(), strict=True):
             for (label, arm), colour in zip(arms.items(), _colours(arms), strict=True):
                 where, values = _by_block(runs.get(arm, recorded.get(arm)), reading)
-                _seeds_and_mean(axis, where, values, label, colour)
+                _seeds_and_mean(axis, where, values, label if axis is axes[0][0] else None, colour)
                 _recorded_band(
                     axis, where, arm, runs, recorded, lambda shown, f=reading: _by_block(shown, f)[1], colour
                 )
             longest = max(len(line.get_xdata()) for line in axis.lines)
-            for label, law in laws.items():
+            for name, law in laws.items():
                 where = np.arange(1, longest + 1)
-                predicted = law(where) * np.ones(longest)
-                axis.plot(where, predicted, color=INK, lw=1.3, ls="--")
-                axis.annotate(
-                    label,
-                    (longest, predicted[-1]),
-                    xytext=(0, 7),
-                    textcoords="offset points",
-                    ha="right",
-                    fontsize=9,
-                )
+                axis.plot(where, law(where) * np.ones(longest), color=INK, lw=1.3, ls="--", label=name)
             scale = "linear" if title in linear else "log"
             axis.set(title=title, xlabel="block l, from the input", xscale="log", yscale=scale)
             _plain_numbers(axis.xaxis)
-        axes[0][0].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
+            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
     plt.close(figure)
     return figure
 
@@ -417,12 +408,17 @@ def _by_block(runs: Runs, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
 
 
 def losses_against(
-    what: str, panels: Mapping[str, Mapping[str, Mapping[float, str]]], runs: Live, recorded: Live
+    what: str,
+    panels: Mapping[str, Mapping[str, Mapping[float, str]]],
+    runs: Live,
+    recorded: Live,
+    between: tuple[float, float] = (0.004, 6),
+    legend: str = "lower right",
 ) -> Figure:
     """Training loss at the end against a number, one panel a title, same axes; dotted: chance, and "trained".
 
-    ``panels`` maps title -> label -> number -> arm; ``what`` names the number. Dots: recorded seeds, a diverged one
-    at chance; rings: this run.
+    ``panels`` maps title -> label -> number -> arm; ``what`` names the number; the ordinate, in nats, lies
+    ``between``. Dots: recorded seeds, a diverged one at chance; rings: this run.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(4.1 * len(panels), 4.1), sharey=True, squeeze=False)
@@ -441,13 +437,13 @@ def losses_against(
                 axis.text(
                     1.0, height, f"{name} ", transform=axis.get_yaxis_transform(), fontsize=8, ha="right", va="bottom"
                 )
-            axis.set(title=title, xscale="log", xlabel=what, yscale="log", ylim=(0.004, 6))
+            axis.set(title=title, xscale="log", xlabel=what, yscale="log", ylim=between)
             ticks = sorted({x for arms in lines.values() for x in arms})
             axis.set_xticks(ticks if len(ticks) < 7 else ticks[::2])
             axis.xaxis.minorticks_off()
             _plain_numbers(axis.xaxis)
             _plain_numbers(axis.yaxis)
-            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="lower right")
+            axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc=legend)
         axes[0][0].set_ylabel("training loss, nats")
     plt.close(figure)
     return figure
@@ -462,12 +458,12 @@ def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], ru
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
         for i, ((label, arm), colour) in enumerate(zip(curves.items(), _colours(curves), strict=True)):
             left.plot(runs[arm]["curve"].mean(0), color=colour, lw=4 - 1.5 * i, ls=("-", "--", ":")[i], label=label)
-        for label, (first, second) in pairs.items():
+        for i, (label, (first, second)) in enumerate(pairs.items()):
             (colour,) = _colours({label: second})
             apart = np.abs(runs[first]["curve"] - runs[second]["curve"])
             apart = np.maximum(apart, np.finfo(np.float64).eps)
             right.plot(apart.T, color=colour, lw=0.5, alpha=0.4)
-            right.plot(np.exp(np.log(apart).mean(0)), color=colour, lw=2, label=label)
+            right.plot(np.exp(np.log(apart).mean(0)), color=colour, lw=2 if i else 5, label=label)
         left.set(title="Loss, mean over seeds", xlabel="step", ylabel="mini-batch loss, nats", ylim=(0, None))
         right.set(title="Difference from the run with weight decay", xlabel="step", ylabel="nats", yscale="log")
         for axis in (left, right):

@@ -5,7 +5,7 @@ seeds and before the record was made. What changed after it, and why, stands in 
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -505,9 +505,8 @@ CLAIMS = (
             Test("BN after the addition", _falls(SUM_START)),
             Test("no normalisation", _falls(BARE_START)),
         ),
-        turns_when=Test("after training, 64 blocks", _falls("residual, BN-64")),
-        trains=(*_finite((BN_START, SUM_START, "residual, BN-64, untrained")), ("residual, BN-64", TRAINED)),
-        not_shown="That small branches are why the net trains: see DS-3b.",
+        trains=_finite((BN_START, SUM_START, BARE_START, "residual, BN-64, untrained")),
+        not_shown="How long it stays so; and that small branches are why the net trains: see DS-3b.",
     ),
     Claim(
         id="DS-2r",
@@ -541,7 +540,7 @@ CLAIMS = (
             Test(f"{NOTHING_IN_THE_BLOCKS}; already at 256", _train("rescaled-256")),
             Test("BN kept, branches as large as the skip; already at 256", _train("BN, rescaled-256")),
         ),
-        trains=_finite(("rescaled-256", "BN, rescaled-256")),
+        trains=_finite(("BN, rescaled-256",)),
         not_shown="That 1,000 blocks are better than 64.",
         live=False,
     ),
@@ -579,7 +578,6 @@ CLAIMS = (
         says="BN need not adapt: measured once before training and then frozen, it lets 256 blocks train.",
         conditions=_train("frozen BN-256"),
         controls=(Test(NOTHING_IN_THE_BLOCKS, _train("rescaled-256")),),
-        trains=_finite(("rescaled-256",)),
         not_shown="That adapting is of no use: see DS-5m.",
     ),
     Claim(
@@ -665,7 +663,11 @@ CLAIMS = (
             Test("a growth that is no root", _equal(("decay", "exponential, formula without momentum"))),
         ),
         rival=Test("the smaller root of the same equation", _equal(("decay", "exponential, smaller root"))),
-        trains=(("decay", 1.0), ("exponential", 1.0), *_finite(arm for arm in EQUALITY if "exponential," in arm)),
+        trains=(
+            ("decay", 1.0),
+            ("exponential", 1.0),
+            *_finite(arm for arm in EQUALITY if "," in arm and "growing" not in arm),
+        ),
         not_shown="Nets whose scales, shifts and head are trained, as usual: there it holds only about.",
     ),
     Claim(
@@ -682,12 +684,80 @@ CLAIMS = (
     ),
 )
 
+# --- What the figures show ----------------------------------------------------------------------
+
+LINES = {"BN in the branch": BN_START, "BN after the sum": SUM_START, "BN, rescaled": "BN, rescaled, untrained"}
+PADDED = {
+    "residual": BARE_START,
+    "plain (control)": BARE_PLAIN_START,
+    "convolutions, circular padding": CIRCULAR,
+    "convolutions, zero padding": ZEROS,
+}
+DOUBLING = {"Factor of the variance in each block": (growth, {"2": lambda _: 2.0})}
+_PANELS = {
+    "BN or none, skip or none": ("residual, BN", "residual, no BN", "plain, BN", "plain, no BN"),
+    "Instead of BN": ("frozen BN", "SkipInit 0", "SkipInit 0, no BN at all"),
+    "No small branches": ("BN, rescaled", "BN after the sum", "rescaled"),
+}
+BY_DEPTH = {
+    title: {kind: {blocks: f"{kind}-{blocks}" for blocks in RATES[kind]} for kind in kinds}
+    for title, kinds in _PANELS.items()
+}
+BY_START = {
+    "256 blocks, SkipInit: the scalar starts at": {
+        "0": "SkipInit 0-256",
+        "1/d": "SkipInit 1/d-256",
+        "d^-1/2": "SkipInit 1/sqrt(d)-256",
+        "d^-3/8": "SkipInit d^-3/8-256",
+        "d^-1/4": "SkipInit d^-1/4-256",
+        "d^-1/4, BN in the branch": "BN, d^-1/4-256",
+    },
+    "64 blocks, 100 steps or (x5) 500": {arm.replace("-64", ""): arm for slow in SLOW for arm in (slow[:-3], slow)},
+    "Convolutional": {arm.removeprefix("convolutional "): arm for arm in MAPPED},
+}
+BY_RATE = {
+    f"Batches of {batch}": {
+        name: dict(zip(rates, rates_of(name, batch), strict=True))
+        for name, (_, batches) in RATED.items()
+        if batch in batches
+    }
+    for batch, rates in BATCH_RATES.items()
+}
+CURVES = {f"{arm}": arm for arm in ("decay", "exponential", "constant")}
+PAIRS = {
+    "larger root": ("decay", "exponential"),
+    "smaller root": ("decay", "exponential, smaller root"),
+    "no root: the formula without momentum": ("decay", "exponential, formula without momentum"),
+    "no decay, constant rate": ("decay", "constant"),
+    "larger root, head trained": ("decay, head trained", "exponential, head trained"),
+}
+
+
+def laws(recorded: Mapping[str, Runs]) -> dict[str, tuple[Callable, dict[str, Callable]]]:
+    """Four readings of an untrained net, each with its law, a function of the block l, dimensionless (L,).
+
+    Title -> reading, and label -> law; c is that of the recorded plain net. Source: ours, from De & Smith 2020.
+    """
+    c = float(np.square(gradient_ratios(recorded[PLAIN_START])).mean())
+    return {
+        "Variance on the skip": (variance, {"l + 1": lambda block: block + 1}),
+        "Branch over skip, q": (branch_over_skip, {"1/√l": lambda block: block**-0.5}),
+        "Gradient ratio r": (gradient_ratios, {"√(1 + c/l)": lambda block: np.sqrt(1 + c / block)}),
+        "Growth so far": (growth_so_far, {"√(l + 1)": lambda block: np.sqrt(block + 1)}),
+    }
+
+
 # --- Larger scales: planned; the rates are those of the laptop, not tuned there -----------------
 
 LARGER = {
     scale: {arm: larger(spec, times, wider) for arm, spec in {**START, **TUNED, **READ}.items()}
     for scale, times, wider in (("workstation", 4, 2), ("paper", 640, 4))
 }
+
+DROPPED = (
+    "DS-2 had a place where it turns, the same exponent after 100 steps of training. In the record that came out on its"
+    " threshold, so that 20 seeds could not decide it. The claim is about the start; the chapter prints the exponent.",
+)
 
 CHAPTER = Chapter(
     name="identity_bias",
@@ -696,6 +766,7 @@ CHAPTER = Chapter(
     laptop=LAPTOP,
     larger=LARGER,
     shown=("constant", "BN, rescaled, untrained"),
+    dropped=DROPPED,
     probes=("SkipInit 0, no BN at all-1000",),
     grid={arm: tuple(TUNED[arm].but(rate=rate, signals=False) for rate in rates) for arm, rates in GRID_RATES.items()},
 )
