@@ -311,7 +311,7 @@ FAILURE_IS_A_RESULT = {
     "DS-3": {"rescaled-256"},
     "DS-3f": {"rescaled-256"},
     "DS-4": {"SkipInit d^-1/4-256", "SkipInit d^-3/8-256"},
-    "DS-X": {"plain, no BN-16", "residual, no BN at all-16", "residual, no BN-64"},
+    "DS-X": {"plain, head BN only-16", "residual, no BN at all-16", "residual, head BN only-64"},
     "BN-2": {"SkipInit 0, no BN at all-64"},
     # One rate of a grid: another is then the best, or the largest. Not so where the claim hangs on that one.
     "DS-5h": {
@@ -323,7 +323,7 @@ FAILURE_IS_A_RESULT = {
     - {"BN, batch 14, rate 0.08", "SkipInit, batch 14, rate 0.08", "SkipInit, batch 350, rate 0.64"},
     "DS-5m": {arm for name in ("BN", "SkipInit", "frozen BN") for arm in rates_of(name, LARGE)}
     - {"BN, batch 350, rate 2.56", "SkipInit, batch 350, rate 0.64"},
-    "LA-3": {"growing, SkipInit", "growing, all trained"},
+    "LA-3": {"growing, SkipInit, no BN at all", "growing, all trained"},
 }
 
 

@@ -22,6 +22,7 @@ COLOUR_OF_RULE = {"plain": COLOURS[3], "residual": COLOURS[0], "half": COLOURS[1
 COLOUR_OF_KIND = {  # by the beginning of an arm's name
     **COLOUR_OF_RULE,
     "residual, no BN": COLOURS[1],
+    "residual, head": COLOURS[1],
     "residual, small start": COLOURS[2],
     "projected": COLOURS[2],
     "ordinary": COLOURS[1],
@@ -43,12 +44,16 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "BN, rescaled": COLOURS[3],
     "BN after": COLOURS[7],
     "plain, no": COLOURS[7],
+    "plain, head": COLOURS[7],
     "decay": COLOURS[0],
     "exponential": COLOURS[1],
     "exponential, smaller": COLOURS[2],
     "exponential, formula": COLOURS[3],
     "exponential, head": COLOURS[4],
     "constant": COLOURS[7],
+    "not growing": COLOURS[7],
+    "growing": COLOURS[0],
+    "growing, all": COLOURS[3],
 }
 STYLE = {
     "figure.facecolor": GROUND,
@@ -173,10 +178,11 @@ def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: 
         for axis, (title, arms) in zip(axes[:, 0], groups.items(), strict=True):
             for row, arm in enumerate(arms.values()):
                 _strip(axis, row, arm, runs, recorded)
-            axis.axvline(claims.CHANCE, color=INK, lw=0.8, ls=":")
+            for height in (claims.TRAINED, claims.CHANCE):
+                axis.axvline(height, color=INK, lw=0.8, ls=":")
             axis.set(title=title, yticks=range(len(arms)), yticklabels=list(arms), ylim=(len(arms) - 0.5, -0.5))
             axis.grid(axis="y", visible=False)
-        axes[-1, 0].set(xlabel="training loss, nats (dotted: chance)", xlim=(-0.05, 2.75))
+        axes[-1, 0].set(xlabel="training loss, nats (dotted: what counts as trained; chance)", xlim=(-0.05, 2.75))
     plt.close(figure)
     return figure
 
@@ -374,20 +380,24 @@ def profiles(
     runs: Live,
     recorded: Live,
     linear: Sequence[str] = (),
+    blocks: int | None = None,
 ) -> Figure:
     """Each reading (S, L or L + 1) of ``columns`` block by block, one line an arm; dashed: laws, functions of l.
 
     ``columns`` maps title -> reading and label -> law; ``arms`` label -> arm. Logarithmic axes, but for the ordinate of
-    the columns named in ``linear``; legend in the first column. Bands: 99% for a new seed, behind arms that ran live.
+    the columns named in ``linear``; only the first so many ``blocks``, if it says. Bands: 99% for a new seed, behind
+    arms that ran live.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(columns), figsize=(3.9 * len(columns), 3.9), squeeze=False)
-        for axis, (title, (reading, laws)) in zip(axes[0], columns.items(), strict=True):
+        rows = -(-len(columns) // 2)  # two panels a row, so that their text is legible on a page
+        across = min(len(columns), 2)
+        figure, axes = plt.subplots(rows, across, figsize=(4.3 * across, 3.5 * rows), squeeze=False)
+        for axis, (title, (reading, laws)) in zip(axes.flat, columns.items(), strict=True):
             for (label, arm), colour in zip(arms.items(), _colours(arms), strict=True):
-                where, values = _by_block(runs.get(arm, recorded.get(arm)), reading)
-                _seeds_and_mean(axis, where, values, label if axis is axes[0][0] else None, colour)
+                where, values = _by_block(runs.get(arm, recorded.get(arm)), reading, blocks)
+                _seeds_and_mean(axis, where, values, label if axis is axes.flat[0] else None, colour)
                 _recorded_band(
-                    axis, where, arm, runs, recorded, lambda shown, f=reading: _by_block(shown, f)[1], colour
+                    axis, where, arm, runs, recorded, lambda shown, f=reading: _by_block(shown, f, blocks)[1], colour
                 )
             longest = max(len(line.get_xdata()) for line in axis.lines)
             for name, law in laws.items():
@@ -401,10 +411,10 @@ def profiles(
     return figure
 
 
-def _by_block(runs: Runs, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the blocks, from 1, and the reading at each; a state before the first block is left out."""
+def _by_block(runs: Runs, reading: Reading, first: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the ``first`` blocks, from 1, and the reading at each; a state before the first block is left out."""
     values, where = reading(runs), np.arange(1, len(runs.spec.net((1, 8, 8)).units) + 1)
-    return where[-values.shape[1] :], values[:, -len(where) :]
+    return where[:first], values[:, -len(where) :][:, :first]
 
 
 def losses_against(
@@ -421,7 +431,7 @@ def losses_against(
     ``between``. Dots: recorded seeds, a diverged one at chance; rings: this run.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(4.1 * len(panels), 4.1), sharey=True, squeeze=False)
+        figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.9), sharey=True, squeeze=False)
         for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
             colours = _colours({label: next(iter(arms.values())) for label, arms in lines.items()})
             for (label, arms), colour in zip(lines.items(), colours, strict=True):
@@ -450,21 +460,23 @@ def losses_against(
 
 
 def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], runs: Live) -> Figure:
-    """Left, mini-batch losses; right, |difference| of each pair of arms, on a logarithmic axis; one thin line a seed.
+    """Left, losses up to 4 nats; right, |difference| of each pair of arms, on a logarithmic axis; one thin line a seed.
 
     ``curves`` maps label -> arm, ``pairs`` label -> two arms.
     """
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
         for i, ((label, arm), colour) in enumerate(zip(curves.items(), _colours(curves), strict=True)):
-            left.plot(runs[arm]["curve"].mean(0), color=colour, lw=4 - 1.5 * i, ls=("-", "--", ":")[i], label=label)
+            curve = runs[arm]["curve"]
+            left.plot(curve.T, color=colour, lw=0.4, alpha=0.3)
+            left.plot(curve.mean(0), color=colour, lw=4 - 1.5 * i, ls=("-", "--", ":")[i], label=label)
         for i, (label, (first, second)) in enumerate(pairs.items()):
             (colour,) = _colours({label: second})
             apart = np.abs(runs[first]["curve"] - runs[second]["curve"])
             apart = np.maximum(apart, np.finfo(np.float64).eps)
             right.plot(apart.T, color=colour, lw=0.5, alpha=0.4)
             right.plot(np.exp(np.log(apart).mean(0)), color=colour, lw=2 if i else 5, label=label)
-        left.set(title="Loss, mean over seeds", xlabel="step", ylabel="mini-batch loss, nats", ylim=(0, None))
+        left.set(title="Loss, mean over seeds", xlabel="step", ylabel="mini-batch loss, nats", ylim=(0, 4))
         right.set(title="Difference from the run with weight decay", xlabel="step", ylabel="nats", yscale="log")
         for axis in (left, right):
             axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
