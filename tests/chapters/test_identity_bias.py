@@ -150,10 +150,26 @@ def rated(rate: float, losses: list[float]) -> Runs:
     return Runs(spec, tuple(range(len(losses))), {"train_loss": np.array(losses), "curve": np.array(losses)[:, None]})
 
 
-def test_the_best_and_the_largest_rate_are_found_seed_by_seed():
-    runs = rated(0.01, [0.4, 0.1, 1.0]), rated(0.1, [0.2, 0.3, 0.9]), rated(1.0, [math.nan, 0.4, 2.3])
-    assert bias.log10_best_rate(*runs) == pytest.approx([-1, -2, -1])
-    assert bias.log10_largest_rate(*runs) == pytest.approx([-1, 0, math.log10(0.005)])
+def test_the_best_rate_is_the_vertex_of_a_parabola_on_logarithms():
+    """A parabola is met exactly, wherever its vertex; at the end of the grid, the end."""
+    rates = (0.01, 0.02, 0.04, 0.08)
+    for vertex in (0.015, 0.02, 0.03, 0.05):
+        losses = [math.exp(math.log(rate / vertex) ** 2) / 10 for rate in rates]
+        runs = [rated(rate, [loss, 7 * loss]) for rate, loss in zip(rates, losses, strict=True)]
+        assert bias.log10_best_rate(*runs) == pytest.approx([math.log10(vertex)] * 2)
+    falling = [rated(rate, [0.001 / rate, 0.1 * rate]) for rate in rates]
+    assert bias.log10_best_rate(*falling) == pytest.approx([math.log10(0.08), -2])
+    diverged = [rated(rate, [loss]) for rate, loss in zip(rates, (0.2, 0.1, math.nan, math.nan), strict=True)]
+    assert -2 < bias.log10_best_rate(*diverged)[0] < math.log10(0.02)  # nearer to the rate that trains
+
+
+def test_the_largest_rate_is_where_the_loss_crosses_what_counts_as_trained():
+    rates, top = (0.01, 0.02, 0.04), math.log10(0.04)
+    losses = ([0.1, 0.1, 0.9, 0.1], [0.25, 0.9, 0.9, 0.1], [1.0, 0.1, 0.9, 0.9])  # rate by rate, four seeds
+    runs = [rated(rate, list(loss)) for rate, loss in zip(rates, losses, strict=True)]
+    crossing = math.log10(0.02) + math.log10(2) * math.log(0.5 / 0.1) / math.log(0.9 / 0.1)
+    expected = [math.log10(0.02) + math.log10(2) / 2, top, math.log10(0.005), crossing]
+    assert bias.log10_largest_rate(*runs) == pytest.approx(expected)
 
 
 def test_a_difference_of_curves_is_the_largest_over_all_steps():

@@ -5,7 +5,7 @@ seeds and before the record was made. What changed after it, and why, stands in 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -375,21 +375,40 @@ def root_distance(runs: Runs) -> np.ndarray:
 
 
 def log10_best_rate(*runs: Runs) -> np.ndarray:
-    """log10 of the rate with the least training loss, one seed at a time, decades (S,); one Runs a rate.
+    """log10 of the rate with the least training loss, one seed at a time, decades (S,); one Runs a rate, rising.
 
-    Source: ours, for the "optimal learning rate" of De & Smith 2020.
+    Between the rates of the grid: where a parabola through the best one and its neighbours, on logarithms of both, is
+    lowest; it does not leave the half steps around the best one. Source: ours, for the "optimal learning rate" of De
+    & Smith 2020.
     """
-    rates, losses = [r.spec.rate for r in runs], np.stack([training_loss(r) for r in runs])
-    return np.log10(np.array(rates)[losses.argmin(0)])
+    rates, losses = _rates_and_losses(runs)
+    seeds, best = np.arange(losses.shape[1]), losses.argmin(0)
+    inside = np.clip(best, 1, len(rates) - 2)
+    below, here, above = (losses[inside + k, seeds] for k in (-1, 0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # no parabola where the best rate is at an end
+        step = 0.5 * (below - above) / (below - 2 * here + above) * (rates[1] - rates[0])
+    return rates[best] + np.where(best == inside, np.nan_to_num(step), 0.0)
 
 
 def log10_largest_rate(*runs: Runs) -> np.ndarray:
-    """log10 of the largest rate at which a seed trains, decades (S,); one Runs a rate, smallest first.
+    """log10 of the largest rate at which a seed trains, decades (S,); one Runs a rate, rising.
 
-    Half the smallest where it trains at none. Source: ours, for the "largest stable" rate of De & Smith 2020.
+    Between the rates of the grid: where a straight line, on logarithms, from the last rate at which it trains to the
+    next one crosses the loss that counts as trained; one step below the grid where it trains at none. Source: ours,
+    for the "largest stable" rate of De & Smith 2020.
     """
-    rates, ok = np.array([r.spec.rate for r in runs]), np.stack([trained(r) for r in runs])
-    return np.log10(np.where(ok, rates[:, None], rates[0] / 2).max(0))
+    rates, losses = _rates_and_losses(runs)
+    step, trains = rates[1] - rates[0], losses < math.log(TRAINED)
+    last = np.where(trains.any(0), len(rates) - 1 - trains[::-1].argmax(0), -1)
+    seeds, top = np.arange(losses.shape[1]), len(rates) - 1
+    here, above = losses[last, seeds], losses[np.minimum(last + 1, top), seeds]
+    crossed = (math.log(TRAINED) - here) / np.where(above > here, above - here, np.inf)
+    return rates[0] + step * (last + np.where((last >= 0) & (last < top), crossed, 0.0))
+
+
+def _rates_and_losses(runs: Sequence[Runs]) -> tuple[np.ndarray, np.ndarray]:
+    """log10 of the rates (R,) and log of the training losses (R, S)."""
+    return np.log10([r.spec.rate for r in runs]), np.log(np.stack([training_loss(r) for r in runs]))
 
 
 def log10_difference(first: Runs, second: Runs) -> np.ndarray:
