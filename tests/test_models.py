@@ -182,11 +182,14 @@ def test_frozen_normalisation_starts_as_batch_normalisation_and_then_stays(net):
 def test_with_a_normalised_head_the_rescaled_net_is_the_residual_net():
     """ReLU passes factors on: (x + f(x)) / sqrt(2), block after block, is x + f(x) but for one that BN takes away."""
     x = torch.randn(40, 1, 8, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    logits = []
-    for rule in ("residual", "rescaled"):
-        net = DenseNet(10, rule, 8, norm="none", head_norm="batch", eps=1e-30)
-        logits.append(net.logits(net.initial(torch.Generator().manual_seed(3), torch.float64)[0], x))
-    assert torch.allclose(*logits, atol=1e-12)
+    how = {"norm": "none", "head_norm": "batch", "eps": 1e-30}
+    for family in (
+        lambda rule: DenseNet(10, rule, 8, **how),
+        lambda rule: ConvNet(16, rule, (3, 4, 5), channels=1, order="pre", **how),
+    ):
+        nets = family("residual"), family("rescaled")
+        logits = [net.logits(net.initial(torch.Generator().manual_seed(3), torch.float64)[0], x) for net in nets]
+        assert torch.allclose(*logits, atol=1e-12)
 
 
 def test_running_statistics_serve_in_evaluation_wherever_there_is_a_norm():

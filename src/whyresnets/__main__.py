@@ -22,7 +22,7 @@ from whyresnets.training import Runs, Spec
 CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER, identity_bias.CHAPTER)
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
-SHORT = 20  # steps of the runs that compare two versions of the code with each other (chosen by us)
+SHORT = 25  # steps of the runs that compare two versions of the code: more than an epoch of digits (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
 
 
@@ -351,6 +351,7 @@ def _confirm(chapter: Chapter, options) -> int:
                 for key, (spec, _) in plan.items()
             }
             earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
+        # Under the Spec of the entry, by which it is found, though they may have fewer steps.
         runs = [Runs(entries[key][0], again.seeds, again.arrays) for key, again in _run(chapter, plan, options).items()]
         differ = store.confirm(name, runs, earlier, source)
         compared = f"with {source}, here" if earlier else "with the record"
@@ -363,7 +364,10 @@ def _confirm(chapter: Chapter, options) -> int:
 
 
 def _cut(spec: Spec) -> Spec:
-    """The same, of :data:`SHORT` steps at most: warm-up, schedule, projections and readings are all passed through."""
+    """The same, of :data:`SHORT` steps at most, in which it passes through warm-up, schedule and readings.
+
+    What only a later step could do, such as diverge, is not tried.
+    """
     steps = min(spec.steps, SHORT)
     return spec.but(steps=steps, watch=tuple(sorted({min(step, steps) for step in spec.watch})))
 

@@ -462,7 +462,7 @@ def losses_against(
 def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], runs: Live) -> Figure:
     """Left, losses up to 4 nats; right, |difference| of each pair of arms, on a logarithmic axis; one thin line a seed.
 
-    ``curves`` maps label -> arm, ``pairs`` label -> two arms.
+    ``curves`` maps label -> arm, three at most; ``pairs`` label -> two arms.
     """
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
@@ -486,7 +486,10 @@ def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], ru
 
 def _colours(arms: Mapping[str, str]) -> list:
     """The colour of each arm's kind; shades of it where they are one kind at several depths."""
-    kinds = [max((kind for kind in COLOUR_OF_KIND if arm.startswith(kind)), key=len) for arm in arms.values()]
+    kinds = [
+        max((kind for kind in COLOUR_OF_KIND if arm.startswith(kind)), key=len, default="plain")
+        for arm in arms.values()
+    ]
     if len(set(kinds)) == 1 and len(arms) > 1:
         shades = sns.light_palette(COLOUR_OF_KIND[kinds[0]], n_colors=100)
         return [shades[i] for i in np.linspace(38, 99, len(arms)).astype(int)]

@@ -339,8 +339,8 @@ def _code(record: store.Record) -> str:
         return f"{stale} of {len(record.about)} entries were recorded with other code"
     if confirmed := record.confirmed:
         steps = max(record.about[key]["confirmed"].get("steps", 0) for key in confirmed)
-        said = f"earlier than today's for {len(confirmed)} of {len(record.about)} entries, of which today's repeats a"
-        return f"{said} seed bit for bit" + (f", in runs of {steps} steps at most" if steps else "")
+        said = f"earlier than today's for {len(confirmed)} of {len(record.about)} entries, of which today's repeats"
+        return f"{said} a seed bit for bit" + (f" beside it, in runs of {steps} steps at most" if steps else "")
     return "today's"
 
 

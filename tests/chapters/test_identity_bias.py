@@ -30,7 +30,9 @@ def test_arms_differ_in_nothing_but_what_they_are_about():
         ("residual, BN-64", "frozen BN-64"): {"norm"},
         ("residual, BN-64", "SkipInit 0-64"): {"norm", "alpha"},
         ("BN, rescaled-64", "rescaled-64"): {"norm"},
-        ("frozen BN-256", "residual, BN-1000"): {"norm", "depth"},
+        # with that head, rescaled is the residual net without BN in its blocks, in a form that 32 bits can hold
+        ("frozen BN-256", "rescaled-256"): {"norm", "rule"},
+        ("residual, BN-64", "rescaled-64"): {"norm", "rule"},
         ("residual, head BN only-64", "rescaled-64"): {"rule"},
         ("SkipInit 1/sqrt(d)-256", "SkipInit d^-1/4-256"): {"alpha"},
         ("SkipInit 1/sqrt(d)-256", "SkipInit d^-3/8-256"): {"alpha"},
@@ -154,7 +156,7 @@ def test_the_best_rate_is_the_vertex_of_a_parabola_on_logarithms():
     """A parabola is met exactly, wherever its vertex; at the end of the grid, the end."""
     rates = (0.01, 0.02, 0.04, 0.08)
     for vertex in (0.015, 0.02, 0.03, 0.05):
-        losses = [math.exp(math.log(rate / vertex) ** 2) / 10 for rate in rates]
+        losses = [math.exp(math.log(rate / vertex) ** 2) / 1000 for rate in rates]
         runs = [rated(rate, [loss, 7 * loss]) for rate, loss in zip(rates, losses, strict=True)]
         assert bias.log10_best_rate(*runs) == pytest.approx([math.log10(vertex)] * 2)
     falling = [rated(rate, [0.001 / rate, 0.1 * rate]) for rate in rates]
@@ -168,8 +170,18 @@ def test_the_largest_rate_is_where_the_loss_crosses_what_counts_as_trained():
     losses = ([0.1, 0.1, 0.9, 0.1], [0.25, 0.9, 0.9, 0.1], [1.0, 0.1, 0.9, 0.9])  # rate by rate, four seeds
     runs = [rated(rate, list(loss)) for rate, loss in zip(rates, losses, strict=True)]
     crossing = math.log10(0.02) + math.log10(2) * math.log(0.5 / 0.1) / math.log(0.9 / 0.1)
-    expected = [math.log10(0.02) + math.log10(2) / 2, top, math.log10(0.005), crossing]
-    assert bias.log10_largest_rate(*runs) == pytest.approx(expected)
+    expected = [math.log10(0.02) + math.log10(2) / 2, top, math.nan, crossing]
+    assert bias.log10_largest_rate(*runs) == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_net_that_trains_at_no_rate_voids_what_is_said_of_its_rates():
+    recorded = CHAPTER.recorded()
+    dead = {}
+    for arm in bias.rates_of("frozen BN", bias.LARGE):
+        runs = recorded[arm]
+        dead[arm] = Runs(runs.spec, runs.seeds, {name: np.full_like(a, np.nan) for name, a in runs.arrays.items()})
+    for id in ("DS-5h", "DS-5m"):
+        assert claims.judge(CHAPTER.claim(id), recorded | dead).word == "void"
 
 
 def test_a_difference_of_curves_is_the_largest_over_all_steps():
