@@ -589,7 +589,7 @@ CLAIMS = (
     ),
     Claim(
         id="DS-3b",
-        source="common reading, ours",
+        source="common reading of de2020batch, ours",
         says="BN in every block is enough: 64 blocks train in 100 steps, even if branches are as large as the skip.",
         conditions=_train("BN, rescaled-64"),
         controls=(Test("BN removed from the blocks", _train("rescaled-64")),),
@@ -629,7 +629,7 @@ CLAIMS = (
     ),
     Claim(
         id="BN-1",
-        source="common reading, ours",
+        source="common reading, ours; beside de2020batch, abstract",
         says="BN alone makes depth trainable: a plain net of 64 blocks with BN trains in 100 steps.",
         conditions=_train("plain, BN-64"),
         controls=(Test("BN removed from its blocks", _train("plain, head BN only-64")),),
@@ -638,7 +638,7 @@ CLAIMS = (
     ),
     Claim(
         id="BN-2",
-        source="common reading, ours",
+        source="common reading, ours; beside de2020batch, abstract",
         says="Residual nets need BN: without any, and with SkipInit instead, 64 blocks do not train.",
         conditions=(_fail("SkipInit 0, no BN at all-64"),),
         controls=(Test("BN given back", (_fail("residual, BN-64"),)),),
