@@ -120,7 +120,7 @@ def test_a_killed_worker_gives_one_clear_line_and_keeps_what_was_finished(cache,
     """As the system does it when memory runs out: SIGKILL to a worker, not to the sweep."""
     seeds = range(2, 6)
     sweeps.run({"arm": (spec, range(2))}, jobs=1)
-    monkeypatch.setattr(sweeps, "_train_one", _dies)
+    monkeypatch.setattr(sweeps, "_train_part", _dies)
     with pytest.raises(sweeps.WorkerLost, match="run the same command again with fewer"):
         sweeps.run({"arm": (spec, [*range(2), *seeds])}, jobs=2)
     assert len(kept(cache)) == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from whyresnets import report, store, sweeps, training
-from whyresnets.__main__ import CHAPTERS, _cut, main
+from whyresnets.__main__ import CHAPTERS, SHORT, main
 
 KEYS = "id verdict printed_verdict effect low high threshold n control scale seconds versions hardware diverged"
 
@@ -171,12 +171,12 @@ def test_confirm_against_earlier_code_serves_another_processor(cache, tmp_path, 
 
 def test_versions_are_compared_in_short_runs_that_pass_through_the_whole_schedule():
     long = training.Spec(steps=500, family="dense", widths=(4,), watch=(0, 10, 100, 500))
-    cut = _cut(long)
+    cut = long.cut(SHORT)
     assert cut.but(steps=500, watch=long.watch) == long and (cut.steps, cut.watch) == (25, (0, 10, 25))
     rates = [training.rate_at(cut, step) for step in range(cut.steps)]
     assert rates[0] < max(rates) == cut.rate and rates[-1] < 0.02 * cut.rate  # warm-up, and down to nearly nothing
     assert cut.steps > 1400 // cut.batch  # into the second epoch of digits
-    assert _cut(cut) == cut and _cut(long.but(steps=0, watch=(0,))).watch == (0,)
+    assert cut.cut(SHORT) == cut and long.but(steps=0, watch=(0,)).cut(SHORT).watch == (0,)
 
 
 def test_confirm_against_code_that_never_vouched_for_the_record_is_refused(cache, tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from whyresnets import models
 from whyresnets.models import (
     RULES,
     ConvNet,
@@ -444,3 +445,119 @@ def test_normalisation_hides_the_size_of_a_convolution_that_it_follows_and_not_t
         assert same is hidden, name
     uneven = {"1.transition.weight": procrustes(params["1.transition.weight"], spread=1000.0)}
     assert not torch.allclose(net.logits(params, x), net.logits(params | uneven, x), atol=1e-2)
+
+
+# --- Nets after Orhan & Pitkow ------------------------------------------------------------------
+
+
+def skip_net_written_out(net, params, x):
+    """Orhan and Pitkow's three forms, one layer and one unit at a time; layers counted from 1, as they do."""
+    phi = torch.relu if net.activation == "relu" else torch.tanh
+    states = [x]
+    for i in range(1, net.depth):
+        before = states[-1]
+        new = phi(before @ params[f"{i - 1}.weight"].T + params[f"{i - 1}.bias"])
+        if net.rule != "plain" and before.shape == new.shape:
+            new = new + before
+        if net.rule == "hyper":
+            for k in range(1, i - 1):
+                new = new + states[k] @ params[f"{k - 1}.fixed"].T / (i - 1)
+        states.append(new)
+    return states[1:], states[-1] @ params["head.weight"].T + params["head.bias"]
+
+
+@pytest.mark.parametrize("rule", models.SKIP_RULES)
+@pytest.mark.parametrize("activation", models.SKIP_ACTIVATIONS)
+@pytest.mark.parametrize("features", [3, 6])  # 6: the first layer is as wide as its input
+def test_a_skip_net_computes_what_its_equation_says(rule, activation, features):
+    net = models.SkipNet(6, rule, 6, features, 4, activation=activation)
+    draw = torch.Generator().manual_seed(0)
+    params, running = net.initial(draw, torch.float64)
+    params["2.bias"] += 0.3
+    x = torch.randn(7, features, generator=draw, dtype=torch.float64)
+    states, outputs = skip_net_written_out(net, params, x)
+    assert running == {} and len(net.units) == len(states) - 1 == 4
+    assert all(torch.allclose(a, b) for a, b in zip(net.states(params, x), states, strict=True))
+    assert torch.allclose(net.logits(params, x), outputs)
+
+
+def test_the_skips_are_the_matrices_that_they_are_said_to_be():
+    signs = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
+    spared = torch.eye(4, dtype=torch.float64)
+    spared[1, 1] = 0
+    matrices = {
+        "identity": torch.eye(4, dtype=torch.float64),
+        "spared": spared,
+        "common": torch.full((4, 4), 0.5, dtype=torch.float64),
+        "opposite": signs[:, None] * torch.full((4, 4), 0.5, dtype=torch.float64),
+    }
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert set(matrices) == set(models.SKIPS)
+    for skip, matrix in matrices.items():
+        net = models.SkipNet(2, "residual", 4, 4, skip=skip)
+        params, _ = net.initial(torch.Generator().manual_seed(1), torch.float64)
+        plain = models.SkipNet(2, "plain", 4, 4)
+        (with_skip,), (without,) = net.states(params, x), plain.states(params, x)
+        assert torch.allclose(with_skip - without, x @ matrix.T)
+
+
+def test_skip_nets_start_with_the_sizes_of_their_sources():
+    def weight(kind, name="1.weight", **changes):
+        net = models.SkipNet(**{"depth": 3, "width": 200, "features": 300, "weights": kind, **changes})
+        return net.initial(torch.Generator().manual_seed(0), torch.float64)[0][name]
+
+    assert weight("glorot", "0.weight").var().item() == pytest.approx(2 / 500, rel=0.02)
+    assert weight("he", "0.weight").var().item() == pytest.approx(2 / 300, rel=0.02)
+    assert weight("glorot", "head.weight").var().item() == pytest.approx(2 / 210, rel=0.1)
+    near = weight("identity") - torch.eye(200, dtype=torch.float64)
+    assert near.std().item() == pytest.approx(models.NEAR * 200**-0.5, rel=0.02)
+    for activation, square in (("relu", 2), ("tanh", 1)):
+        turned = weight("orthogonal", activation=activation)
+        assert torch.allclose(turned @ turned.T, square * torch.eye(200, dtype=torch.float64))
+        first = weight("orthogonal", "0.weight", activation=activation)
+        assert first.square().mean().item() == pytest.approx(square / 300)
+    wide = models.SkipNet(6, "hyper", 5)
+    params, _ = wide.initial(torch.Generator().manual_seed(0), torch.float64)
+    fixed = [p for name, p in params.items() if name.endswith(".fixed")]
+    assert len(fixed) == 3 and all(torch.allclose(q @ q.T, torch.eye(5, dtype=torch.float64)) for q in fixed)
+    assert models.parameter_count(wide) == models.parameter_count(models.SkipNet(6, "plain", 5))
+
+
+@pytest.mark.parametrize("point", models.SINGULARITIES)
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_net_is_placed_where_and_as_near_as_asked(point, depth):
+    net = models.SkipNet(depth, "plain", 4, 3, 2, activation="tanh")
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for whole in (False, True):
+        params, _ = net.initial(torch.Generator().manual_seed(0), torch.float64)
+        before = {name: p.clone() for name, p in params.items()}
+        net.place(params, point, 0.0, whole, torch.Generator().manual_seed(2))
+        first, second = net.states(params, x)[0][:, :2].T
+        assert torch.allclose(second, models.SINGULARITIES[point] * first)
+        moved = {name for name, p in params.items() if not torch.equal(p, before[name])}
+        after = "1.weight" if depth == 3 else "head.weight"
+        assert moved | {"0.bias"} == {"0.weight", "0.bias"} | ({after} if whole else set())
+        assert net.distance(params, point, whole) == 0
+        net.place(params, point, 0.3, whole, torch.Generator().manual_seed(2))
+        assert net.distance(params, point, whole).item() == pytest.approx(0.3)
+        assert all(torch.equal(p[0], before[name][0]) for name, p in params.items() if name.startswith("0"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rule": "half"},
+        {"skip": "none"},
+        {"rule": "plain", "skip": "common"},
+        {"activation": "abs"},
+        {"weights": "ones"},
+        {"depth": 1},
+        {"width": 0},
+        {"gain": float("nan")},
+    ],
+)
+def test_an_impossible_skip_net_says_what_to_choose(change):
+    with pytest.raises(ValueError, match=r"choose|is not one of"):
+        models.SkipNet(**{"depth": 3, "rule": "residual", **change})
+    with pytest.raises(ValueError, match="choose"):
+        models.SkipNet(3).kernels("transitions")

@@ -125,7 +125,7 @@ def rounding_only(values: np.ndarray, condition: Condition) -> bool:
 def every_condition() -> list[tuple]:
     """What is judged in each chapter: the chapter, where in it, the condition, and with how few seeds."""
     return [
-        (chapter, f"{claim.id} {kind}", condition, claims.LIVE_SEEDS if claim.live else claims.RECORD_SEEDS)
+        (chapter, f"{claim.id} {kind}", condition, claim.seeds if claim.live else claims.RECORD_SEEDS)
         for chapter in CHAPTERS
         for claim in chapter.claims
         for kind, conditions in (("claim", claim.conditions), *(("control", test.conditions) for test in claim.tests))

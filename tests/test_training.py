@@ -127,6 +127,12 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
         "activation": (dense, {"activation": "abs"}),
         "weights": (dense, {"weights": "orthogonal"}),
         "head_norm": (dense, {"head_norm": "batch"}),
+        "skip": (TOGETHER, {"skip": "common"}),
+        "targets": (STUDENT, {"targets": "own"}),
+        "point": (STUDENT, {"point": "mirror"}),
+        "distance": (STUDENT, {"distance": 0.2}),
+        "whole": (STUDENT, {"whole": True}),
+        "spectra": (TOGETHER, {"spectra": (0,)}),
     }
     assert set(changes) | set(more) == set(vars(tiny))
     questions = {tiny.but(**{name: value}).question for name, value in changes.items()} | {tiny.question}
@@ -270,3 +276,130 @@ def test_float64_keeps_its_bits_to_the_end(tiny):
     double = train(tiny.but(precision="float64"), 5)
     assert double["curve"].dtype == np.float64 and double["train_loss"].dtype == np.float64
     assert not np.array_equal(double["curve"], double["curve"].astype(np.float32))
+
+
+# --- Seeds that are trained together ------------------------------------------------------------
+
+TOGETHER = Spec(
+    "residual", 3, 0.1, 6, "digits-4x4", (5,), "none", family="skip", weights="glorot", batch=16, spectra=(0, 6)
+)
+STUDENT = TOGETHER.but(
+    data="gaussian-2", targets="teacher", activation="tanh", precision="float64", point="overlap", distance=0.1
+)
+
+
+@pytest.mark.parametrize("spec", [TOGETHER, STUDENT], ids=["labels", "teacher"])
+def test_seeds_trained_together_are_those_trained_alone(spec):
+    whole = training.train_together(spec, range(5))
+    for seeds in ((0,), (3,), (4, 1), (2, 3, 0)):
+        for seed, read in zip(seeds, training.train_together(spec, seeds), strict=True):
+            assert set(read) == set(whole[seed])
+            assert all(np.array_equal(read[n], whole[seed][n]) for n in set(read) - {"seconds"}), seed
+    assert np.array_equal(train(spec, 2)["curve"], whole[2]["curve"])
+
+
+@pytest.mark.parametrize("spec", [TOGETHER, STUDENT], ids=["labels", "teacher"])
+def test_training_together_equals_plain_sgd_written_out(spec):
+    spec = spec.but(weight_decay=0.5, spectra=(), precision="float64")
+    start = training.begin(spec, 4, data.load(spec.data))
+    x, y = start.train_set
+    params = {name: p.clone() for name, p in start.params.items()}
+    speeds, losses, distances = {name: torch.zeros_like(p) for name, p in params.items()}, [], []
+    for step, index in enumerate(batches(4, len(x), spec.batch, spec.steps)):
+        if spec.point:
+            u = [torch.cat([params["0.weight"][i], params["0.bias"][i : i + 1]]) for i in range(2)]
+            distances.append((u[1] - u[0]).norm().item())
+        params = {name: p.detach().requires_grad_() for name, p in params.items()}
+        outputs = start.net.logits(params, x[index])
+        if spec.targets == "labels":
+            loss = torch.nn.functional.cross_entropy(outputs, y[index])
+        else:
+            loss = (outputs - y[index]).square().sum() / (2 * spec.batch)
+        losses.append(loss.item())
+        for (name, p), g in zip(params.items(), torch.autograd.grad(loss, list(params.values())), strict=True):
+            speeds[name] = spec.momentum * speeds[name] + g + spec.weight_decay * p.detach()
+            params[name] = p.detach() - rate_at(spec, step) * speeds[name]
+    read = train(spec, 4)
+    assert read["curve"] == pytest.approx(losses, rel=1e-9)
+    if spec.point:
+        assert read["distance"] == pytest.approx(distances, rel=1e-9) and distances[0] == pytest.approx(0.1)
+
+
+def test_fixed_matrices_are_not_trained():
+    spec = TOGETHER.but(rule="hyper", depth=6, spectra=(), weight_decay=0.5)
+    start = training.begin(spec, 0, data.load(spec.data))
+    before = {name: p.clone() for name, p in start.params.items()}
+    training.descend_together(spec, [start, training.begin(spec, 1, data.load(spec.data))])
+    changed = {name for name, p in start.params.items() if not torch.equal(p, before[name])}
+    assert changed == {name for name in before if not name.endswith(".fixed")}
+
+
+def test_a_teacher_is_the_same_in_every_arm_and_another_for_every_seed():
+    def targets(seed, **changes):
+        return training.begin(STUDENT.but(**changes), seed, data.load("gaussian-2")).train_set[1]
+
+    assert torch.equal(targets(0), targets(0, rule="plain")) and torch.equal(targets(0), targets(0, point="mirror"))
+    assert torch.equal(targets(0), targets(0, skip="common")) and not torch.equal(targets(0), targets(1))
+    three = training.begin(STUDENT.but(data="gaussian-4"), 0, data.load("gaussian-4")).train_set[1]
+    assert three.shape == (256, 3) and not torch.equal(three[:, 0], three[:, 1])
+
+
+def test_a_net_that_learns_its_own_outputs_has_no_error():
+    read = train(STUDENT.but(targets="own", steps=0, spectra=(0,)), 0)
+    assert read["train_loss"] == 0 and read["train_error"] == 0 and read["spectra_loss"].tolist() == [0]
+    assert read["hessian_zeros"] == read["gauss_newton_zeros"] > 0
+
+
+def test_a_seed_that_diverges_disturbs_no_other(monkeypatch):
+    calm = training.train_together(TOGETHER, range(3))
+    begin = training.begin
+
+    def wild(spec, seed, known, device="cpu"):
+        start = begin(spec, seed, known, device)
+        for p in start.params.values() if seed == 1 else ():
+            p.mul_(1e30)
+        return start
+
+    monkeypatch.setattr(training, "begin", wild)
+    found = training.train_together(TOGETHER, range(3))
+    for seed in (0, 2):
+        assert all(np.array_equal(calm[seed][n], found[seed][n]) for n in set(calm[seed]) - {"seconds"})
+    lost = found[1]
+    assert {name: a.shape for name, a in lost.items()} == {name: a.shape for name, a in calm[1].items()}
+    assert np.isnan(lost["curve"][1:]).all() and np.isnan(lost["hessian_zeros"][1])
+    assert not Runs.stack(TOGETHER, (1,), [lost]).finished.any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"targets": "parents"},
+        {"targets": "teacher"},
+        {"data": "gaussian-2"},
+        {"point": "south"},
+        {"point": "mirror"},  # under a ReLU
+        {"point": "overlap", "distance": -1.0},
+        {"distance": 0.1},
+        {"whole": True},
+        {"spectra": (7,)},
+        {"spectra": (3, 2)},
+        {"norm": "batch"},
+        {"signals": True},
+        {"augment": True},
+        {"precision": "bfloat16"},
+        {"widths": (1,), "point": "overlap"},
+        {"family": "dense"},
+        {"family": "dense", "spectra": (), "weights": "he", "skip": "common"},
+    ],
+)
+def test_an_impossible_skip_spec_says_what_to_choose(change):
+    with pytest.raises(ValueError, match=r"choose|has no signals"):
+        TOGETHER.but(**change)
+    with pytest.raises(ValueError, match="float64"):
+        STUDENT.but(targets="own", precision="float32")
+
+
+def test_a_spec_is_cut_where_it_is_read():
+    spec = TOGETHER.but(steps=100, spectra=(0, 10, 30, 100))
+    assert spec.cut(25).spectra == (0, 10, 25) and spec.cut(25).steps == 25
+    assert spec.cut(1000) == spec

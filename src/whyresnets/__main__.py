@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from whyresnets import bench, claims, report, store, sweeps
-from whyresnets.chapters import degradation, identity_bias, norm_preservation
+from whyresnets.chapters import degradation, identity_bias, norm_preservation, singularities
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
-from whyresnets.training import Runs, Spec
+from whyresnets.training import Runs
 
-CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER, identity_bias.CHAPTER)
+CHAPTERS = (degradation.CHAPTER, norm_preservation.CHAPTER, identity_bias.CHAPTER, singularities.CHAPTER)
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SHORT = 25  # steps of the runs that compare two versions of the code: more than an epoch of digits (chosen by us)
@@ -345,11 +345,10 @@ def _confirm(chapter: Chapter, options) -> int:
             continue
         earlier, source = None, "".join(vouched)
         if options.against is not None:
-            plan = {key: (_cut(spec), some) for key, (spec, some) in plan.items()}
-            fields = {
-                key: {**record.about[key]["spec"], "steps": spec.steps, "watch": spec.watch}
-                for key, (spec, _) in plan.items()
-            }
+            # They pass through warm-up, schedule and readings; what only a later step could do is not tried.
+            plan = {key: (spec.cut(SHORT), some) for key, (spec, some) in plan.items()}
+            written = {key: record.about[key]["spec"] for key in plan}
+            fields = {key: {name: getattr(spec, name) for name in written[key]} for key, (spec, _) in plan.items()}
             earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
         # Under the Spec of the entry, by which it is found, though they may have fewer steps.
         runs = [Runs(entries[key][0], again.seeds, again.arrays) for key, again in _run(chapter, plan, options).items()]
@@ -361,15 +360,6 @@ def _confirm(chapter: Chapter, options) -> int:
         )
         status |= bool(differ)
     return status
-
-
-def _cut(spec: Spec) -> Spec:
-    """The same, of :data:`SHORT` steps at most, in which it passes through warm-up, schedule and readings.
-
-    What only a later step could do, such as diverge, is not tried.
-    """
-    steps = min(spec.steps, SHORT)
-    return spec.but(steps=steps, watch=tuple(sorted({min(step, steps) for step in spec.watch})))
 
 
 def _grid(chapter: Chapter) -> sweeps.Plan:

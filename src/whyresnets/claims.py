@@ -256,6 +256,7 @@ class Claim:
         depends on it
     not_shown : what a verdict here does not say
     live : judged in the reader's own run; otherwise judged from its laptop record
+    seeds : of the reader's own run, where it is live
     """
 
     id: str
@@ -269,6 +270,7 @@ class Claim:
     rival: Test | None = None
     not_shown: str = ""
     live: bool = True
+    seeds: int = LIVE_SEEDS
 
     @property
     def roles(self) -> tuple[tuple[str, Test], ...]:
@@ -476,8 +478,11 @@ class Chapter:
 
     def live(self) -> dict[str, tuple[Spec, range]]:
         """The plan that a reader's own run trains: arm -> Spec and seeds."""
-        names = [arm for claim in self.claims if claim.live for arm in claim.arms] + list(self.shown)
-        plan = {arm: (self.laptop[arm], range(LIVE_SEEDS)) for arm in names}
+        plan = {arm: (self.laptop[arm], range(LIVE_SEEDS)) for arm in self.shown}
+        for claim in self.claims:
+            for arm in claim.arms if claim.live else ():
+                most = max(claim.seeds, len(plan[arm][1]) if arm in plan else 0)
+                plan[arm] = self.laptop[arm], range(most)
         return plan | {arm: (self.laptop[arm], range(1)) for arm in self.probes if arm not in plan}
 
     def recorded(self, scale: str = "laptop", first_seed: int = 0) -> dict[str, Runs]:
@@ -505,10 +510,8 @@ class Chapter:
 
 def smoke(spec: Spec) -> Spec:
     """The same Spec, cut to a fraction of a second."""
-    steps = min(spec.steps, 2)
     depth = min(spec.depth, 12) if spec.family == "dense" else spec.depth
-    watch = tuple(dict.fromkeys(min(step, steps) for step in spec.watch))
-    return spec.but(depth=depth, widths=(4,) * len(spec.widths), steps=steps, batch=16, watch=watch)
+    return spec.cut(2).but(depth=depth, widths=(4,) * len(spec.widths), batch=16)
 
 
 def larger(spec: Spec, steps: int, width: int) -> Spec:

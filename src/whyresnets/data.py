@@ -1,4 +1,4 @@
-"""Data sets as tensors: scikit-learn's digits (bundled, the default), CIFAR-10, Fashion-MNIST."""
+"""Data sets as tensors: scikit-learn's digits (bundled, the default), CIFAR-10, Fashion-MNIST, Gaussian points."""
 
 import functools
 import hashlib
@@ -11,15 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-NAMES = ("digits", "cifar10", "fashion_mnist")
+NAMES = ("digits", "digits-4x4", "gaussian-2", "gaussian-4", "cifar10", "fashion_mnist")
 # SHA-256 of the tensors below, so that a record knows its data where the files are not at hand.
 # Fashion-MNIST has none: its files were not at hand; torchvision checks them as it downloads.
 CHECKSUMS = {
     "digits": "5dcddd1b7a82872949a086a467f6beabd8db244b932513d22f6bf83400205648",
+    "digits-4x4": "f42465bcce1fd2ffe66f7867bd66b271be20041dbc1c4f80232eaf9c98c553f1",
+    "gaussian-2": "09fecc078fbf8f6aa8eee3f46206b5bd214bbbe5f0138f448b78a72e2dd6d919",
+    "gaussian-4": "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac",
     "cifar10": "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28",
 }
 PAD = 4  # pixels on each side before a random crop: He et al. 2015, section 4.2
 DOWNLOAD_TIMEOUT = 30  # seconds without an answer; chosen by us
+OUTPUTS = {"gaussian-2": 1, "gaussian-4": 3}  # of a network for these data: what a teacher says; elsewhere, ten classes
+GAUSSIAN_POINTS = 256  # to learn, and as many to test; chosen by us
 TRAIN_DIGITS = 1400  # of 1,797; chosen by us: the rest, 397, are for testing
 
 
@@ -63,7 +68,9 @@ def load(name: str = "digits") -> Dataset:
     """
     if name not in NAMES:
         raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
-    return _digits() if name == "digits" else _from_torchvision(name)
+    if name.startswith("digits"):
+        return _digits(name)
+    return _gaussian(name) if name.startswith("gaussian") else _from_torchvision(name)
 
 
 def augment(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -92,7 +99,8 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("whyresnets")) / "data"
 
 
-def _digits() -> Dataset:
+def _digits(name: str) -> Dataset:
+    """All 8x8 pixels; or, as "digits-4x4", the mean of every four: as real, and a quarter of the weights."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -101,7 +109,18 @@ def _digits() -> Dataset:
     # The files are ordered by writer: shuffle once, always alike, before splitting.
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     train, test = order[:TRAIN_DIGITS], order[TRAIN_DIGITS:]
-    return _dataset("digits", x[train], y[train], x[test], y[test])
+    x = F.avg_pool2d(x, 2) if name == "digits-4x4" else x
+    return _dataset(name, x[train], y[train], x[test], y[test])
+
+
+def _gaussian(name: str) -> Dataset:
+    """Points of R^2 or R^4 as images of one row; they have no class (all are 0), a teacher gives them their targets."""
+    import numpy as np
+
+    points = np.random.default_rng(0).standard_normal((2 * GAUSSIAN_POINTS, 1, 1, int(name[-1])))
+    x = torch.tensor(points.round(3), dtype=torch.float32)  # rounded: the same on every machine
+    y = torch.zeros(GAUSSIAN_POINTS, dtype=torch.int64)
+    return _dataset(name, x[:GAUSSIAN_POINTS], y, x[GAUSSIAN_POINTS:], y)
 
 
 def _from_torchvision(name: str) -> Dataset:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from whyresnets import claims
+from whyresnets.curvature import THRESHOLDS
 from whyresnets.training import Runs
 
 GROUND = "#fbfaf6"
@@ -54,6 +55,13 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "not growing": COLOURS[7],
     "growing": COLOURS[0],
     "growing, all": COLOURS[3],
+    "spared": COLOURS[4],
+    "common": COLOURS[4],
+    "opposite": COLOURS[4],
+    "plain, incoming": COLOURS[1],
+    "plain, near-identity": COLOURS[1],
+    "hyper-residual": COLOURS[2],
+    "residual, slower": COLOURS[9],
 }
 STYLE = {
     "figure.facecolor": GROUND,
@@ -427,22 +435,42 @@ def losses_against(
 ) -> Figure:
     """Training loss at the end against a number, one panel a title, same axes; dotted: chance, and "trained".
 
-    ``panels`` maps title -> label -> number -> arm; ``what`` names the number; the ordinate, in nats, lies
-    ``between``. Dots: recorded seeds, a diverged one at chance; rings: this run.
+    As :func:`against`; the ordinate, in nats, lies ``between``. A diverged seed is at chance.
+    """
+    marks = {"chance": claims.CHANCE, "trained": claims.TRAINED}
+    reading = claims.training_loss
+    return against(what, panels, runs, recorded, reading, "training loss, nats", marks, between, legend)
+
+
+def against(
+    what: str,
+    panels: Mapping[str, Mapping[str, Mapping[float, str]]],
+    runs: Live,
+    recorded: Live,
+    reading: Reading,
+    says: str,
+    marks: Mapping[str, float],
+    between: tuple[float, float],
+    legend: str = "best",
+) -> Figure:
+    """``reading`` (S,), which ``says`` what it is, against a number, one panel a title, same axes, logarithmic.
+
+    ``panels`` maps title -> label -> number -> arm; ``what`` names the number; dotted: the named ``marks``. Dots:
+    recorded seeds; rings: this run.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.9), sharey=True, squeeze=False)
         for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
             colours = _colours({label: next(iter(arms.values())) for label, arms in lines.items()})
             for (label, arms), colour in zip(lines.items(), colours, strict=True):
-                losses = [claims.training_loss(recorded[arm]) for arm in arms.values()]
-                axis.plot(list(arms), [x.mean() for x in losses], color=colour, lw=2, marker="o", ms=4, label=label)
-                for x, arm, seeds in zip(arms, arms.values(), losses, strict=True):
+                values = [reading(recorded[arm]) for arm in arms.values()]
+                axis.plot(list(arms), [x.mean() for x in values], color=colour, lw=2, marker="o", ms=4, label=label)
+                for x, arm, seeds in zip(arms, arms.values(), values, strict=True):
                     axis.plot([x * 1.06] * len(seeds), seeds, ".", color=colour, ms=3, alpha=0.5)
                     if arm in runs:
-                        yours = claims.training_loss(runs[arm])
+                        yours = reading(runs[arm])
                         axis.plot([x / 1.06] * len(yours), yours, "o", mfc="none", color=colour, ms=5)
-            for height, name in ((claims.CHANCE, "chance"), (claims.TRAINED, "trained")):
+            for name, height in marks.items():
                 axis.axhline(height, color=INK, lw=0.8, ls=":")
                 axis.text(
                     1.0, height, f"{name} ", transform=axis.get_yaxis_transform(), fontsize=8, ha="right", va="bottom"
@@ -454,7 +482,162 @@ def losses_against(
             _plain_numbers(axis.xaxis)
             _plain_numbers(axis.yaxis)
             axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc=legend)
-        axes[0][0].set_ylabel("training loss, nats")
+        axes[0][0].set_ylabel(says)
+    plt.close(figure)
+    return figure
+
+
+def counts(
+    panels: Mapping[str, tuple[Reading, Mapping[str, Sequence[str]]]], columns: Sequence[str], runs: Live
+) -> Figure:
+    """Whole numbers as tables; ``panels`` maps title -> reading (S,), and row -> the arms of the ``columns``.
+
+    Where the seeds differ, from the least to the most. The darker, the more.
+    """
+    with plt.rc_context(STYLE):
+        heights = [len(rows) for _, rows in panels.values()]
+        figure, axes = plt.subplots(
+            len(panels), 1, figsize=(7.2, 0.5 * sum(heights) + 1.1 * len(panels)), height_ratios=heights, squeeze=False
+        )
+        for axis, (title, (reading, rows)) in zip(axes[:, 0], panels.items(), strict=True):
+            found = [[reading(runs[arm]) for arm in arms] for arms in rows.values()]
+            means = np.array([[values.mean() for values in row] for row in found])
+            axis.imshow(means, cmap="Blues", vmin=0, vmax=8, aspect="auto")
+            for i, row in enumerate(found):
+                for j, values in enumerate(row):
+                    low, high = int(values.min()), int(values.max())
+                    text = f"{low}" if low == high else f"{low} to {high}"
+                    axis.text(j, i, text, ha="center", va="center", color=INK, weight="bold" if high else "normal")
+            seeds = len(found[0][0])
+            axis.set(title=f"{title} ({seeds} seeds)", xticks=range(len(columns)), yticks=range(len(rows)))
+            axis.set_xticklabels(columns)
+            axis.set_yticklabels(rows)
+            axis.grid(False)
+            axis.tick_params(length=0)
+    plt.close(figure)
+    return figure
+
+
+Plane = Callable[[str, str], tuple[np.ndarray, np.ndarray]]
+
+
+def planes(plane: Plane, points: Sequence[str], nets: Sequence[str], grid: np.ndarray) -> Figure:
+    """The loss on a plane around each singular point, as contours; arrows lead downhill, all of one length.
+
+    ``plane`` makes, of a point and a net, the loss (G, G) on the ``grid`` (G,) of both axes and downhill (G, G, 2).
+    """
+    every = slice(2, None, 4)
+    with plt.rc_context(STYLE):
+        size = (3.0 * len(points), 2.9 * len(nets))
+        figure, axes = plt.subplots(len(nets), len(points), figsize=size, sharex=True, sharey=True, squeeze=False)
+        for row, net in zip(axes, nets, strict=True):
+            for axis, point in zip(row, points, strict=True):
+                loss, downhill = plane(point, net)
+                axis.contour(grid, grid, np.log(loss.T), levels=14, cmap="viridis", linewidths=0.9)
+                steep = np.linalg.norm(downhill, axis=2, keepdims=True)
+                arrows = (downhill / np.maximum(steep, 1e-12))[every, every].transpose(1, 0, 2)
+                axis.quiver(grid[every], grid[every], arrows[..., 0], arrows[..., 1], color=INK, width=0.006, scale=14)
+                middle = len(grid) // 2
+                if steep[middle, middle] < 1e-9:
+                    axis.plot(0, 0, "o", color=COLOURS[3], ms=9)
+                else:
+                    to = 0.55 * downhill[middle, middle] / steep[middle, middle]
+                    axis.annotate("", to, (0, 0), arrowprops={"arrowstyle": "-|>", "color": COLOURS[3], "lw": 3})
+                axis.set(title=f"{point}, {net}", aspect="equal")
+                axis.grid(False)
+        figure.supxlabel("weights in: away from the point", fontsize=11)
+        figure.supylabel("weight out: away from the point", fontsize=11)
+    plt.close(figure)
+    return figure
+
+
+def paths(panels: Mapping[str, Sequence[str]], runs: Live) -> Figure:
+    """Loss against distance from a singular point, step by step, one panel a title -> arms, same axes, logarithmic.
+
+    One thin line a seed, the darker the nearer it starts; a ring every 50 steps on the first seed's.
+    """
+    with plt.rc_context(STYLE):
+        size = (3.4 * len(panels), 3.7)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, sharex=True, sharey=True, squeeze=False)
+        for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
+            for arm, colour in zip(arms, sns.color_palette("crest", len(arms)), strict=True):
+                distance, loss = runs[arm]["distance"], runs[arm]["curve"]
+                axis.plot(distance.T, loss.T, color=colour, lw=0.4, alpha=0.45)
+                axis.plot(distance[0], loss[0], color=colour, lw=1.8)
+                axis.plot(distance[0, ::50], loss[0, ::50], "o", mfc="none", color=colour, ms=4)
+            axis.set(title=title, xscale="log", yscale="log", ylim=(1e-4, None), xlabel="distance from the point")
+        axes[0][0].set_ylabel("loss, half squared units")
+    plt.close(figure)
+    return figure
+
+
+def shares(
+    panels: Mapping[str, str], kinds: Sequence[str], reading: Callable, runs: Live, recorded: Live, marks: Sequence[str]
+) -> Figure:
+    """A share of eigenvalues at each step of the spectra, one panel a title -> name of it, same axes.
+
+    ``reading`` takes runs and that name, (S, K); ``kinds`` are arms; ``marks`` name the K steps, evenly spaced.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
+        colours = _colours({kind: kind for kind in kinds})
+        for axis, (title, name) in zip(axes[0], panels.items(), strict=True):
+            where = np.arange(len(marks))
+            for kind, colour in zip(kinds, colours, strict=True):
+                values = reading(runs.get(kind, recorded.get(kind)), name)
+                _seeds_and_mean(axis, where, values, kind, colour)
+                _share_band(axis, where, kind, runs, recorded, lambda shown, n=name: reading(shown, n), colour)
+            axis.set(title=title, xlabel="step", xticks=where, ylim=(0, 1))
+            axis.set_xticklabels(marks)
+        axes[0][0].set_ylabel("share of degenerate eigenvalues")
+        axes[0][0].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="lower left")
+    plt.close(figure)
+    return figure
+
+
+def thresholds(
+    panels: Mapping[str, str], kinds: Sequence[str], step: int, limit: float, runs: Live, recorded: Live
+) -> Figure:
+    """Share of eigenvalues nearer to 0 than a threshold, against it, at the ``step``-th reading; dotted: the ``limit``.
+
+    One panel a title -> name of the reading (S, K, E), same axes; ``kinds`` are arms.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
+        colours = _colours({kind: kind for kind in kinds})
+        for axis, (title, name) in zip(axes[0], panels.items(), strict=True):
+            for kind, colour in zip(kinds, colours, strict=True):
+                values = runs.get(kind, recorded.get(kind))[name][:, step]
+                axis.plot(THRESHOLDS, values.T, color=colour, lw=0.5, alpha=0.4)
+                axis.plot(THRESHOLDS, values.mean(0), color=colour, lw=2, label=kind)
+                _share_band(axis, THRESHOLDS, kind, runs, recorded, lambda shown, n=name: shown[n][:, step], colour)
+            axis.axvline(limit, color=INK, lw=0.8, ls=":")
+            axis.set(title=title, xlabel="threshold, of the largest", xscale="log", ylim=(0, 1))
+            axis.invert_xaxis()
+        axes[0][0].set_ylabel("share nearer to 0")
+        axes[0][-1].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
+    plt.close(figure)
+    return figure
+
+
+def _share_band(axis: Axes, x, arm: str, runs: Live, recorded: Live, reading: Reading, colour) -> None:
+    """The 99% band of a share for a new seed, behind an arm that ran live."""
+    if arm in runs and arm in recorded:
+        low, high = claims.prediction_band(reading(claims.unseen(recorded[arm], runs[arm])))
+        axis.fill_between(x, np.maximum(low, 0), np.minimum(high, 1), color=colour, alpha=0.13, lw=0)
+
+
+def ranks(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Eigenvalues by falling size, over the largest, against their rank, one panel a title -> label -> values (n,)."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.7), sharey=True, squeeze=False)
+        for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
+            for (label, values), colour in zip(lines.items(), _colours({k: k for k in lines}), strict=True):
+                axis.plot(np.arange(1, len(values) + 1), np.abs(values) / np.abs(values[0]), color=colour, label=label)
+            axis.set(title=title, xlabel="rank", xscale="log", yscale="log")
+            _plain_numbers(axis.xaxis)
+        axes[0][0].set_ylabel("size of the eigenvalue,\nof the largest")
+        axes[0][0].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="lower left")
     plt.close(figure)
     return figure
 

@@ -11,18 +11,32 @@ from torch import Tensor
 from whyresnets.models import Net, Params
 
 
+def mean_loss(outputs: Tensor, y: Tensor) -> Tensor:
+    """Mean cross-entropy in nats where ``y`` are classes (B,); half the mean squared distance where it is (B, outputs).
+
+    Shape (). Source: He et al. 2015, section 4; the second is the usual loss of a student and its teacher.
+    """
+    if y.is_floating_point():
+        return (outputs - y).square().sum(-1).mean() / 2
+    return F.cross_entropy(outputs, y)
+
+
 @torch.no_grad()
 def loss_and_error(
     net: Net, params: Params, x: Tensor, y: Tensor, running: Params | None = None
 ) -> tuple[float, float]:
     """Mean cross-entropy in nats and share of wrong answers (dimensionless) over all of ``x``, in one batch.
 
+    Where ``y`` are a teacher's outputs: half the mean squared distance, and the share of their variance not explained.
     With ``running``, evaluation mode: its means and variances normalise instead of the batch's own.
     Source: the loss and the "training error" of He et al. 2015, Figure 1; one batch chosen by us.
     """
     logits = net.logits(params, x, running=running, training=running is None)
-    error = (logits.argmax(1) != y).float().mean()
-    return F.cross_entropy(logits, y).item(), error.item()
+    if y.is_floating_point():
+        error = (logits - y).square().mean() / (y - y.mean(0)).square().mean()
+    else:
+        error = (logits.argmax(1) != y).float().mean()
+    return mean_loss(logits, y).item(), error.item()
 
 
 @torch.no_grad()

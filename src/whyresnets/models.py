@@ -1,7 +1,7 @@
-"""Two families of networks, as pure functions of their parameters: convolutional and fully connected.
+"""Families of networks, as pure functions of their parameters: convolutional and fully connected.
 
-A network is a frozen description (:class:`ConvNet`, :class:`DenseNet`). It makes its parameters, and it
-is called with them: nothing is stored on it, so a measure cannot leave anything behind. Both families
+A network is a frozen description (:class:`ConvNet`, :class:`DenseNet`, :class:`SkipNet`). It makes its parameters,
+and it is called with them: nothing is stored on it, so a measure cannot leave anything behind. All families
 answer to the same names: ``units``, ``initial``, ``states``, ``head``, ``logits``, ``kernels``.
 
 Axis letters: B batch, D width, L units (the residual blocks, or their plain counterparts).
@@ -26,8 +26,15 @@ ORDERS = ("post", "pre")
 ACTIVATIONS = ("relu", "abs", "linear")
 WEIGHTS = ("he", "orthogonal")
 KERNELS = ("transitions", "ordinary", "units")
+SKIP_RULES = ("plain", "residual", "hyper")
+SKIPS = ("identity", "common", "opposite", "spared")
+SKIP_ACTIVATIONS = ("relu", "tanh")
+SKIP_WEIGHTS = ("glorot", "he", "orthogonal", "identity")
+SINGULARITIES = {"elimination": 0, "overlap": 1, "mirror": -1}  # the second unit is so many times the first
+NEAR = 0.1  # of Glorot's size: what is added to an identity at the start (chosen by us)
 STAGES = 3  # each with its width: He et al. 2015, section 4.2
 STATISTICS = (".mean", ".var")  # how their names end; where normalisation is frozen, they stand among the parameters
+CONSTANTS = (*STATISTICS, ".fixed")  # how the names of those parameters end that are never trained
 BN_EPS = 1e-5  # PyTorch's default
 BN_MOMENTUM = 0.1  # PyTorch's default, for the running statistics
 
@@ -448,11 +455,7 @@ class DenseNet(Network):
         params["stem.weight"] = draw(self.width, self.features) * self.features**-0.5
         for name, *_ in self.units:
             weight = draw(self.width, self.width)
-            if self.weights == "orthogonal":
-                q, r = torch.linalg.qr(weight)
-                weight = q * r.diagonal().sign()  # evenly distributed over all rotations and reflections
-            else:
-                weight = weight * self.width**-0.5
+            weight = _rotation(weight) if self.weights == "orthogonal" else weight * self.width**-0.5
             params[f"{name}.weight"] = size * weight
             if self.norm == "sum":
                 _normalisation(params, running, f"{name}.sum", self.width, dtype, "batch")
@@ -492,7 +495,198 @@ class DenseNet(Network):
         return h.relu() if self.activation == "relu" else h.abs() if self.activation == "abs" else h
 
 
-Net = ConvNet | DenseNet
+@dataclass(frozen=True)
+class SkipNet(Network):
+    """A fully connected net after Orhan and Pitkow 2018: L hidden layers and a linear one; depth = L + 1.
+
+    Hidden layer i computes x_i = phi(W_i x_(i-1) + b_i), and a skip is added after the activation wherever a layer is
+    as wide as its input, the first one too. So around one layer, outside its activation: neither He et al.'s block of
+    two nor one of their orders. The body of that paper was not at hand: what is recalled of its nets is "our form"
+    here. All rules have the same trained parameters.
+
+    Attributes
+    ----------
+    depth : weighted layers, L + 1, from 2 up
+    rule : "plain" (no skip), "residual" (one from the layer before) or "hyper" (besides, the sum over all layers before
+        that, each through a fixed orthogonal matrix of its own, over their number plus one: hyper-residual)
+    width : D, of every hidden layer
+    features, outputs : of the data
+    skip : what a unit receives around its layer: "identity" (from the unit of the same number), "common" (all the same:
+        the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign) or "spared" (as
+        identity, but the second unit receives nothing)
+    activation : phi, one of :data:`SKIP_ACTIVATIONS`
+    weights : of hidden layers: "glorot", "he", "orthogonal", or "identity" (with a tenth of Glorot's noise)
+    gain : factor on the initial weights of the hidden layers
+
+    Raises
+    ------
+    ValueError
+        If a field has no such value.
+    """
+
+    depth: int
+    rule: str = "plain"
+    width: int = 10
+    features: int = 16
+    outputs: int = 10
+    skip: str = "identity"
+    activation: str = "relu"
+    weights: str = "glorot"
+    gain: float = 1.0
+
+    eps = BN_EPS
+    norm = "none"
+    head_norm = ""
+    alpha = None
+
+    def __post_init__(self):
+        for value, choices in (
+            (self.rule, SKIP_RULES),
+            (self.skip, SKIPS),
+            (self.activation, SKIP_ACTIVATIONS),
+            (self.weights, SKIP_WEIGHTS),
+        ):
+            _one_of(value, choices)
+        if not isinstance(self.depth, int) or self.depth < 2:
+            raise ValueError(f"depth {self.depth!r} is impossible: choose 2 or more")
+        if self.rule == "plain" and self.skip != "identity":
+            raise ValueError(f"a plain net has no skip {self.skip!r}: choose the rule 'residual', or leave it")
+        _sizes(self.width, self.features, self.outputs)
+        _numbers(self.gain, None, self.eps)
+
+    @property
+    def units(self) -> list[tuple[str, int, int, int]]:
+        """Name, input width, output width and stride (1) of each hidden layer after the first; L - 1 entries."""
+        return [(str(i), self.width, self.width, 1) for i in range(1, self.depth - 1)]
+
+    @property
+    def transitions(self) -> list[int]:
+        """Which units halve a map: none; as for :attr:`ConvNet.transitions`, dimensionless."""
+        return []
+
+    def kernels(self, which: str) -> list[str]:
+        """Names of the parameters that a projection may act on: "units", the weights of all layers but the first.
+
+        Raises
+        ------
+        ValueError
+            If this network has no such kernels.
+        """
+        if which != "units":
+            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
+        return [f"{name}.weight" for name, *_ in self.units]
+
+    def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
+        """Fresh parameters and (no) running statistics, dimensionless, drawn from ``generator`` only.
+
+        Weights are (D, features), (D, D) and (outputs, D), biases (D,) and (outputs,), all 0. Variances: 2 / (before +
+        after) (Glorot and Bengio 2010), also of the last layer; 2 / before (He et al. 2015, "Delving deep into
+        rectifiers"); orthogonal ones have the mean square of the latter under a ReLU, half of it under tanh.
+        """
+        params: Params = {}
+        before = self.features
+        for i in range(self.depth - 1):
+            weight = torch.randn(self.width, before, generator=generator, dtype=dtype)
+            params[f"{i}.weight"] = self.gain * self._sized(weight)
+            params[f"{i}.bias"] = torch.zeros(self.width, dtype=dtype)
+            before = self.width
+        weight = torch.randn(self.outputs, self.width, generator=generator, dtype=dtype)
+        params["head.weight"] = weight * math.sqrt(2 / (self.width + self.outputs))
+        params["head.bias"] = torch.zeros(self.outputs, dtype=dtype)
+        if self.rule == "hyper":
+            for i in range(self.depth - 3):
+                params[f"{i}.fixed"] = _rotation(torch.randn(self.width, self.width, generator=generator, dtype=dtype))
+        return params, {}
+
+    def _sized(self, weight: Tensor) -> Tensor:
+        """Standard normal ``weight`` (after, before), made into initial weights."""
+        after, before = weight.shape
+        glorot = weight * math.sqrt(2 / (after + before))
+        if self.weights == "identity" and after == before:
+            return torch.eye(after, dtype=weight.dtype) + NEAR * glorot
+        if self.weights == "orthogonal":
+            longer = weight if after >= before else weight.T
+            rotation = _rotation(longer) * math.sqrt(len(longer) / before * (2 if self.activation == "relu" else 1))
+            return rotation if after >= before else rotation.T
+        return glorot if self.weights == "glorot" else weight * math.sqrt(2 / before)
+
+    def walk(
+        self,
+        params: Params,
+        x: Tensor,
+        normalise: Normaliser,
+        nudges: Sequence[Tensor] | None = None,
+        responses: list[Tensor] | None = None,
+    ) -> Iterator[Tensor]:
+        """The hidden layers' outputs one after the other, (B, D), dimensionless; see :meth:`Network.states` (ours)."""
+        h, passed = x.flatten(1), []
+        for i in range(self.depth - 1):
+            branch = self._phi(F.linear(h, params[f"{i}.weight"], params[f"{i}.bias"]))
+            if responses is not None:
+                responses.append(branch)
+            state = branch if self.rule == "plain" or h.shape != branch.shape else branch + self._skip(h)
+            if self.rule == "hyper" and i > 1:
+                state = state + sum(F.linear(early, params[f"{k}.fixed"]) for k, early in enumerate(passed[:-1])) / i
+            yield (h := _nudged(state, nudges, i))
+            passed.append(h)
+
+    def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
+        """The output layer, (B, outputs), dimensionless: linear (ours, as in most nets)."""
+        return F.linear(state, params["head.weight"], params["head.bias"])
+
+    def _phi(self, h: Tensor) -> Tensor:
+        return h.relu() if self.activation == "relu" else h.tanh()
+
+    def _skip(self, h: Tensor) -> Tensor:
+        """What goes around a layer, (B, D): the fixed matrix S of the field ``skip`` times ``h``."""
+        units = torch.arange(self.width, device=h.device)
+        match self.skip:
+            case "identity":
+                return h
+            case "spared":
+                return h * (units != 1)
+            case "common":
+                signs = torch.ones_like(units, dtype=h.dtype)
+            case "opposite":
+                signs = 1.0 - 2.0 * (units % 2).to(h.dtype)
+        return h.sum(-1, keepdim=True) * self.width**-0.5 * signs
+
+    def _unit(self, params: Params, unit: int, whole: bool) -> Tensor:
+        """The weights into a unit of the first layer and its bias; ``whole``: those out of it, too."""
+        after = "1.weight" if self.depth > 2 else "head.weight"
+        incoming = [params["0.weight"][unit], params["0.bias"][unit : unit + 1]]
+        return torch.cat([*incoming, params[after][:, unit]] if whole else incoming)
+
+    def place(self, params: Params, point: str, distance: float, whole: bool, generator: torch.Generator) -> None:
+        """Move the second unit of the first layer, in place, to a ``distance`` from a singular point, in any direction.
+
+        Its weights and bias become 0 ("elimination"), those of the first unit ("overlap") or their negatives
+        ("mirror": under tanh the two units are linearly dependent), plus a vector of that length; dimensionless.
+        ``whole``: the weights out of the unit, too. Source: the singularities of Orhan and Pitkow 2018; the mirror, for
+        the third, is our choice.
+        """
+        _one_of(point, tuple(SINGULARITIES))
+        direction = torch.randn(len(self._unit(params, 1, whole)), generator=generator, dtype=params["0.bias"].dtype)
+        new = SINGULARITIES[point] * self._unit(params, 0, whole) + distance * direction / direction.norm()
+        params["0.weight"][1], params["0.bias"][1] = new[: self.features], new[self.features]
+        if whole:
+            params["1.weight" if self.depth > 2 else "head.weight"][:, 1] = new[self.features + 1 :]
+
+    def distance(self, params: Params, point: str, whole: bool) -> Tensor:
+        """Euclidean distance of the second unit's weights from a singular point, see :meth:`place`; () dimensionless.
+
+        Source: ours.
+        """
+        return (self._unit(params, 1, whole) - SINGULARITIES[point] * self._unit(params, 0, whole)).norm()
+
+
+Net = ConvNet | DenseNet | SkipNet
+
+
+def _rotation(weight: Tensor) -> Tensor:
+    """Orthonormal columns from a standard normal ``weight``, evenly distributed over all rotations and reflections."""
+    q, r = torch.linalg.qr(weight)
+    return q * r.diagonal().sign()
 
 
 def _one_of(value: str, choices: tuple[str, ...]) -> None:
@@ -539,7 +733,7 @@ def option_a(h: Tensor, more: int, stride: int) -> Tensor:
 def parameter_count(net: Net) -> int:
     """Number of trained parameters, dimensionless (He et al. 2015, Table 6)."""
     params, _ = net.initial(torch.Generator().manual_seed(0))
-    return sum(p.numel() for name, p in params.items() if not name.endswith(STATISTICS))
+    return sum(p.numel() for name, p in params.items() if not name.endswith(CONSTANTS))
 
 
 def identity_extension(

@@ -103,8 +103,10 @@ def _every_outcome(verdict: Verdict) -> list[Outcome]:
 
 
 def seeds_to_judge(claim: Claim, scale: str) -> int:
-    """How many seeds a claim is judged with: live ones 5, the others as many as their record has."""
-    return claims.LIVE_SEEDS if claim.live or scale == "smoke" else claims.RECORD_SEEDS
+    """How many seeds a claim is judged with: live ones as many as they say, the others as many as their record has."""
+    if scale == "smoke":
+        return claims.LIVE_SEEDS
+    return claim.seeds if claim.live else claims.RECORD_SEEDS
 
 
 def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "laptop") -> Row:

@@ -26,7 +26,7 @@ from whyresnets.training import Runs, Spec
 
 Readings = dict[str, np.ndarray]
 
-DECISIVE = ("data", "models", "measures", "training")  # the modules whose code decides a result
+DECISIVE = ("data", "models", "measures", "curvature", "training")  # the modules whose code decides a result
 RECORDS = Path(__file__).parent / "records"
 NAME = "run"  # the entry of a cached file that says which run it holds
 DAY = 86400  # seconds

@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 
 from whyresnets import data, store
-from whyresnets.training import Runs, Spec, train
+from whyresnets.training import Runs, Spec, train, train_together
+
+TOGETHER = 5  # seeds in one process, where they are trained together: all of a reader's own run (chosen by us)
 
 Plan = Mapping[str, tuple[Spec, Sequence[int]]]  # arm -> what to run, with which seeds
 
@@ -161,7 +163,9 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device:
     import joblib
     from tqdm import tqdm
 
-    missing = sorted(missing, key=lambda job: -job[0].cost)  # longest first: no straggler at the end
+    parts = sorted(
+        _parts(missing), key=lambda part: -part[0].cost * len(part[1])
+    )  # longest first: no straggler at the end
     bar = tqdm(
         total=sum(spec.cost for spec, _ in missing),
         desc=f"{title}: run 0 of {len(missing)}",
@@ -169,12 +173,14 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device:
         mininterval=1,
         bar_format="{desc} {percentage:3.0f}% |{bar:24}| {elapsed} gone, {remaining} left",
     )
-    tasks = (joblib.delayed(_train_one)(spec, seed, device, folder) for spec, seed in missing)
+    tasks = (joblib.delayed(_train_part)(spec, seeds, device, folder) for spec, seeds in parts)
     try:
         with bar, joblib.parallel_config("loky", inner_max_num_threads=1):
-            done = joblib.Parallel(n_jobs=min(jobs, len(missing)), return_as="generator_unordered")(tasks)
-            for i, cost in enumerate(done, start=1):
-                bar.set_description(f"{title}: run {i} of {len(missing)}", refresh=False)
+            done = joblib.Parallel(n_jobs=min(jobs, len(parts)), return_as="generator_unordered")(tasks)
+            finished = 0
+            for runs, cost in done:
+                finished += runs
+                bar.set_description(f"{title}: run {finished} of {len(missing)}", refresh=False)
                 bar.update(cost)
     except BrokenProcessPool as error:
         raise WorkerLost(
@@ -182,12 +188,27 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device:
         ) from error
 
 
-def _train_one(spec: Spec, seed: int, device: str, folder: Path) -> float:
-    """Train and keep one run; its cost. One thread everywhere, so that the sums come out alike."""
+def _parts(missing: list[tuple[Spec, int]]) -> list[tuple[Spec, list[int]]]:
+    """What one process does at a time: one run, or some seeds that are trained together."""
+    seeds: dict[Spec, list[int]] = {}
+    for spec, seed in missing:
+        seeds.setdefault(spec, []).append(seed)
+    return [
+        (spec, some[i : i + size])
+        for spec, some in seeds.items()
+        for size in [TOGETHER if spec.together else 1]
+        for i in range(0, len(some), size)
+    ]
+
+
+def _train_part(spec: Spec, seeds: list[int], device: str, folder: Path) -> tuple[int, float]:
+    """Train and keep some runs; how many, and their cost. One thread everywhere, so that the sums come out alike."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        store.save(folder, spec, seed, train(spec, seed, device))
+        done = train_together(spec, seeds, device) if spec.together else [train(spec, seed, device) for seed in seeds]
+        for seed, readings in zip(seeds, done, strict=True):
+            store.save(folder, spec, seed, readings)
     finally:
         torch.set_num_threads(threads)
-    return spec.cost
+    return len(seeds), spec.cost * len(seeds)

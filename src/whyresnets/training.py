@@ -16,10 +16,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from whyresnets import data, measures
-from whyresnets.models import BN_EPS, STATISTICS, ConvNet, DenseNet, Net, Params, identity_extension, procrustes
+from whyresnets import curvature, data, measures
+from whyresnets.models import (
+    BN_EPS,
+    CONSTANTS,
+    SINGULARITIES,
+    ConvNet,
+    DenseNet,
+    Net,
+    Params,
+    SkipNet,
+    identity_extension,
+    procrustes,
+)
 
-FAMILIES = ("conv", "dense")
+FAMILIES = ("conv", "dense", "skip")
+TARGETS = ("labels", "teacher", "own")
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("float32", "bfloat16", "float64")
 PARTS = ("affine", "head")
@@ -33,11 +45,19 @@ class Spec:
     Attributes
     ----------
     data : a name from :data:`whyresnets.data.NAMES`
-    family : "conv" (:class:`whyresnets.models.ConvNet`) or "dense" (:class:`whyresnets.models.DenseNet`)
+    family : "conv" (:class:`whyresnets.models.ConvNet`), "dense" (:class:`whyresnets.models.DenseNet`) or "skip"
+        (:class:`whyresnets.models.SkipNet`), of which all seeds are trained together
     depth, rule, widths, norm, head_norm, alpha, eps, gain : the network, see there; widths half of He et al.'s
         (chosen by us: digits are small), and a single one for a dense net
     padding, silent, order : of a convolutional network
     activation, weights : of a fully connected one
+    skip : of a "skip" net
+    targets : what such a net learns: "labels"; the outputs of a "teacher", a plain net drawn for this seed, the same in
+        every arm, in which every last unit counts alike, plus or minus 1; or its "own" outputs at the start, so that
+        its error is 0; the last two with half the squared distance as loss
+    point, distance, whole : start the second unit at that distance from a singular point
+        (see :meth:`whyresnets.models.SkipNet.place`; "": nowhere near one on purpose)
+    spectra : rising steps before which (or after the last) the spectra of the loss are read, of such a net
     rate : learning rate after warm-up, from a recorded grid
     steps : optimiser steps; 0 reads the network as it is initialised. 100 chosen by us
     warmup : share of the steps over which the rate rises linearly to ``rate``; 0.1 chosen by us
@@ -81,6 +101,12 @@ class Spec:
     order: str = "post"
     activation: str = "relu"
     weights: str = "he"
+    skip: str = "identity"
+    targets: str = "labels"
+    point: str = ""
+    distance: float = 0.0
+    whole: bool = False
+    spectra: tuple[int, ...] = ()
     warmup: float = 0.1
     schedule: str = "cosine"
     batch: int = 64
@@ -98,12 +124,12 @@ class Spec:
     extend_to: tuple[int, ...] = ()
 
     def __post_init__(self):
-        for name in ("widths", "watch", "extend_to", "untrained"):  # a Spec read from JSON brings lists
+        for name in ("widths", "watch", "extend_to", "untrained", "spectra"):  # a Spec read from JSON brings lists
             value = getattr(self, name)
             if not isinstance(value, list | tuple):
                 raise ValueError(f"{name} {value!r} is impossible: choose a tuple")
             object.__setattr__(self, name, tuple(value))
-        for name in ("augment", "silent", "signals"):
+        for name in ("augment", "silent", "signals", "whole"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose True or False")
         if self.data not in data.NAMES:
@@ -117,7 +143,7 @@ class Spec:
         for name in ("steps", "batch"):
             if not isinstance(getattr(self, name), int):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose a whole number")
-        for name in ("rate", "warmup", "momentum", "weight_decay", "spread", "growth", "momentum_start"):
+        for name in ("rate", "warmup", "momentum", "weight_decay", "spread", "growth", "momentum_start", "distance"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and abs(value) < math.inf):
                 raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
@@ -127,12 +153,17 @@ class Spec:
             raise ValueError(f"untrained {self.untrained} is impossible: choose some of {', '.join(PARTS)}")
         if not (0 <= self.warmup < 1 and 0 <= self.momentum < 1):
             raise ValueError("a Spec needs warmup and momentum from 0 to below 1")
-        whole = all(isinstance(step, int) and 0 <= step <= self.steps for step in self.watch)
-        if not whole or list(self.watch) != sorted(set(self.watch)):
-            raise ValueError(f"watch {self.watch} is impossible: choose rising steps from 0 to {self.steps}")
+        for name in ("watch", "spectra"):
+            steps = getattr(self, name)
+            whole = all(isinstance(step, int) and 0 <= step <= self.steps for step in steps)
+            if not whole or list(steps) != sorted(set(steps)):
+                raise ValueError(f"{name} {steps} is impossible: choose rising steps from 0 to {self.steps}")
+        self._check_skip()
         if self.spread < 1 or (self.spread > 1 and not self.project):
             raise ValueError(f"spread {self.spread:g} is impossible: choose 1, or more with a projection")
         net = self.net((1, 8, 8))
+        if self.point and self.widths[0] < 2:
+            raise ValueError("a singular point needs two units: choose a width of 2 or more")
         if self.project:
             net.kernels(self.project)
         deeper = [replace(net, depth=depth).depth >= self.depth for depth in self.extend_to]
@@ -141,9 +172,46 @@ class Spec:
         if deeper and not (original and all(deeper)):
             raise ValueError("extend_to needs a plain net with norm='batch', and depths from its own up: choose those")
 
+    def _check_skip(self) -> None:
+        """What only one family knows, and what it does not."""
+        if self.targets not in TARGETS:
+            raise ValueError(f"unknown targets {self.targets!r}: choose one of {', '.join(TARGETS)}")
+        if self.point not in ("", *SINGULARITIES):
+            raise ValueError(f"unknown point {self.point!r}: choose one of {', '.join(SINGULARITIES)}, or none")
+        if self.distance < 0 or ((self.distance or self.whole) and not self.point):
+            raise ValueError("distance and whole belong to a point: choose one, and a distance of 0 or more")
+        if (self.data in data.OUTPUTS) != (self.targets != "labels"):
+            raise ValueError(f"{self.data} with targets {self.targets!r} is impossible: choose points with a teacher")
+        if self.family != "skip":
+            if self.spectra or self.point or self.targets != "labels" or self.skip != "identity":
+                raise ValueError(
+                    "skip, targets, point and spectra need family='skip': choose that family, or leave them"
+                )
+        elif self.signals or self.watch or self.project or self.untrained or self.augment or self.momentum_start:
+            raise ValueError(
+                "a skip net has no signals, watch, project, untrained, augment, momentum_start: leave them"
+            )
+        elif self.point == "mirror" and self.activation != "tanh":
+            raise ValueError("only under tanh is a mirror image dependent: choose activation='tanh'")
+        elif self.targets == "own" and self.precision != "float64":
+            raise ValueError("targets of its own must be equal to the last bit: choose precision='float64'")
+        elif self.precision == "bfloat16":
+            raise ValueError("a skip net has 32 or 64 bits: choose precision='float32' or 'float64'")
+
+    @property
+    def together(self) -> bool:
+        """Whether its seeds are trained together, as one batch of small matrices."""
+        return self.family == "skip"
+
     def but(self, **changes) -> "Spec":
         """The same Spec with some fields changed: ``spec.but(depth=56)``."""
         return replace(self, **changes)
+
+    def cut(self, steps: int) -> "Spec":
+        """The same with so many steps at most, read on the way where it still passes and at its end."""
+        steps = min(self.steps, steps)
+        read = {name: sorted({min(step, steps) for step in getattr(self, name)}) for name in ("watch", "spectra")}
+        return self.but(steps=steps, **read)
 
     def net(self, shape: Sequence[int]) -> Net:
         """The network that this Spec trains, for images of that ``shape``: channels, height, width.
@@ -170,6 +238,13 @@ class Spec:
                 self.alpha,
                 self.eps,
             )
+        if self.family == "skip":
+            odd = self.silent, self.padding, self.order, self.norm, self.head_norm, self.alpha, self.eps
+            if len(self.widths) != 1 or odd != (False, "zeros", "post", "none", "", None, BN_EPS):
+                raise ValueError("a skip net has one width, and no normalisation: choose norm='none' and one width")
+            outputs = data.OUTPUTS.get(self.data, 10)
+            sizes = self.widths[0], math.prod(shape), outputs
+            return SkipNet(self.depth, self.rule, *sizes, self.skip, self.activation, self.weights, self.gain)
         if (self.activation, self.weights) != ("relu", "he"):
             raise ValueError("a convolutional net has ReLUs and He's weights here: choose family='dense' for others")
         return ConvNet(
@@ -198,8 +273,9 @@ class Spec:
     def cost(self) -> float:
         """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
         readings = 20 + 20 * self.signals + 8 * len(self.extend_to) + 4 * len(self.watch)
-        layer = 0.2 if self.family == "dense" else 1.0  # as measured
-        return layer * self.depth * (self.steps * self.batch / 64 + readings)
+        layer = {"dense": 0.2, "skip": 0.02}.get(self.family, 1.0)  # as measured
+        columns = self.depth * self.widths[0] ** 2  # of the matrices whose spectra are read
+        return layer * self.depth * (self.steps * self.batch / 64 + readings + columns * len(self.spectra))
 
 
 @dataclass(frozen=True)
@@ -212,7 +288,10 @@ class Runs:
     ``seconds`` is the time of each run on one core. Further readings as the Spec asks: of the signals by layer see
     :mod:`whyresnets.measures`; ``watched_gradient_norm`` (S, K, L + 1) is the gradient's norm at the states, at
     the K steps of ``watch``; ``transition_condition`` (S, transitions) the condition number of the transition
-    convolutions at the end.
+    convolutions at the end. Of the spectra at the K steps of ``spectra``, see :mod:`whyresnets.curvature`:
+    ``hessian_zeros`` (S, K), ``hessian_degenerate`` and ``hessian_negative`` (S, K, E), the same of
+    ``gauss_newton``, and ``spectra_loss`` (S, K), the training loss then; ``distance`` (S, T) is that from the
+    point, before each step.
     """
 
     spec: Spec
@@ -310,19 +389,36 @@ def begin(spec: Spec, seed: int, known: data.Dataset, device: str = "cpu") -> St
     place = {"device": device, "memory_format": torch.channels_last}  # 1.1 times as fast as contiguous
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
     params, running = net.initial(generator(seed, "initialisation"), dtype)
+    if spec.point:
+        net.place(params, spec.point, spec.distance, spec.whole, generator(seed, "point"))
     params = {name: p.to(**place) if p.ndim == 4 else p.to(device) for name, p in params.items()}
     x_train = known.x_train.to(**place, dtype=dtype)
     if spec.norm == "frozen":
         net.measure_frozen(params, x_train)
+    x_test = known.x_test.to(**place, dtype=dtype)
+    y_train, y_test = known.y_train.to(device), known.y_test.to(device)
+    if spec.targets != "labels":
+        y_train, y_test = (_taught(spec, seed, net, params, x) for x in (x_train, x_test))
     return Start(
         net,
         params,
         {name: r.to(device) for name, r in running.items()},
-        (x_train, known.y_train.to(device)),
-        (known.x_test.to(**place, dtype=dtype), known.y_test.to(device)),
+        (x_train, y_train),
+        (x_test, y_test),
         batches(seed, len(known.x_train), spec.batch, spec.steps).to(device),
         generator(seed, "augmentation"),
     )
+
+
+@torch.no_grad()
+def _taught(spec: Spec, seed: int, net: Net, params: Params, x: Tensor) -> Tensor:
+    """The outputs to be learnt at ``x``, (B, outputs)."""
+    if spec.targets == "own":
+        return net.logits(params, x)
+    plain = replace(net, rule="plain", skip="identity")
+    teacher, _ = plain.initial(generator(seed, "teacher"), x.dtype)
+    teacher["head.weight"].sign_()
+    return plain.logits({name: p.to(x.device) for name, p in teacher.items()}, x)
 
 
 def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
@@ -330,6 +426,8 @@ def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
 
     A run whose loss stops being finite ends there; what it could not reach is NaN.
     """
+    if spec.together:
+        return train_together(spec, [seed], device)[0]
     known = data.load(spec.data)
     clock = time.perf_counter()
     start = begin(spec, seed, known, device)
@@ -341,6 +439,91 @@ def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
     readings["seconds"] = time.perf_counter() - clock
     exact = spec.signals or spec.precision == "float64"
     return {name: np.asarray(value, dtype=np.float64 if exact else np.float32) for name, value in readings.items()}
+
+
+def train_together(spec: Spec, seeds: Sequence[int], device: str = "cpu") -> list[dict[str, np.ndarray]]:
+    """As :func:`train`, for several seeds of a Spec whose nets are trained together: one dictionary a seed.
+
+    Arrays have the shape of those, without the seeds axis. Every operation acts on all seeds at once, on each alone: a
+    test compares with one at a time. A single seed is trained beside itself, because products of matrices one by one
+    are rounded differently. The seconds are shared evenly. A seed whose loss stops being finite disturbs no other.
+    """
+    known = data.load(spec.data)
+    clock = time.perf_counter()
+    starts = [begin(spec, seed, known, device) for seed in (seeds if len(seeds) > 1 else (*seeds, *seeds))]
+    readings = descend_together(spec, starts)
+    for read, start in zip(readings, starts, strict=True):
+        read |= _readings(spec, start)
+    seconds = (time.perf_counter() - clock) / len(seeds)
+    dtype = torch.float64 if spec.precision == "float64" else torch.float32
+    return [
+        {
+            name: torch.as_tensor(value, dtype=dtype).cpu().numpy()
+            for name, value in {**read, "seconds": seconds}.items()
+        }
+        for read in readings[: len(seeds)]
+    ]
+
+
+def descend_together(spec: Spec, starts: Sequence[Start]) -> list[dict]:
+    """As :func:`descend`: train the parameters of all ``starts`` in place; what was read on the way, a dictionary each.
+
+    "curve" (T,), in the unit of the loss; "distance" (T,) where there is a point; the spectra where they are asked for.
+    """
+    net = starts[0].net
+    params = {name: torch.stack([start.params[name] for start in starts]) for name in starts[0].params}
+    x, y = (torch.stack([start.train_set[i] for start in starts]) for i in (0, 1))
+    order = torch.stack([start.order for start in starts])
+    trained = trained_parameters(spec, params)
+    for p in trained:
+        p.requires_grad_(True)
+    optimiser = torch.optim.SGD(trained, lr=spec.rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
+    outputs = torch.func.vmap(net.logits)
+    loss = torch.func.vmap(measures.mean_loss)
+    which = torch.arange(len(starts))[:, None]
+    curves, distances, spectra = [], [], [[] for _ in starts]
+
+    def look(step: int) -> None:
+        """What is read before a step, and after the last."""
+        if step in spec.spectra:
+            for i, found in enumerate(spectra):
+                found.append(_spectra(net, {name: p[i].detach() for name, p in params.items()}, x[i], y[i]))
+        if spec.point and step < spec.steps:
+            distances.append(torch.func.vmap(lambda p: net.distance(p, spec.point, spec.whole))(params).detach())
+
+    for step in range(spec.steps):
+        look(step)
+        optimiser.param_groups[0]["lr"] = rate_at(spec, step)
+        index = order[:, step]
+        losses = loss(outputs(params, x[which, index]), y[which, index])
+        curves.append(losses.detach())
+        optimiser.zero_grad()
+        losses.sum().backward()
+        optimiser.step()
+    look(spec.steps)
+    readings = []
+    for i, start in enumerate(starts):
+        for name, p in start.params.items():
+            p.copy_(params[name][i].detach())
+        curve = torch.stack([c[i] for c in curves]) if curves else torch.empty(0)
+        lost = (~curve.isfinite()).cumsum(
+            0
+        ) > 1  # as in a run alone, nothing is known after the first that is not finite
+        read = {"curve": curve.masked_fill(lost, math.nan)}
+        if distances:
+            read["distance"] = torch.stack([d[i] for d in distances])
+        if spectra[i]:
+            read |= {name: torch.stack([s[name] for s in spectra[i]]) for name in spectra[i][0]}
+        readings.append(read)
+    return readings
+
+
+def _spectra(net: Net, params: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """Both spectra in 64 bits, over the first examples only, and the loss over all of them."""
+    exact = {name: p.double() for name, p in params.items()}
+    x, y = x.double(), y.double() if y.is_floating_point() else y
+    few = x[: curvature.EXAMPLES], y[: curvature.EXAMPLES]
+    return {"spectra_loss": measures.mean_loss(net.logits(exact, x), y), **curvature.read(net, exact, *few)}
 
 
 def project(spec: Spec, net: Net, params: Params) -> None:
@@ -365,10 +548,10 @@ def project(spec: Spec, net: Net, params: Params) -> None:
 def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
     """Those of ``params`` that ``spec`` trains, of the shape of those, dimensionless, in their order (ours).
 
-    All but the frozen statistics and the parts that stay untrained.
+    All but the constants and the parts that stay untrained.
     """
     ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
-    fixed = (*STATISTICS, *(end for part in spec.untrained for end in ends[part]))
+    fixed = (*CONSTANTS, *(end for part in spec.untrained for end in ends[part]))
     return [p for name, p in params.items() if not name.endswith(fixed)]
 
 

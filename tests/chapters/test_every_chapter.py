@@ -50,16 +50,16 @@ def test_a_verdict_holds_on_seeds_that_nobody_had_looked_at(chapter, claim):
 
 
 @pytest.mark.parametrize(("chapter", "claim"), LIVE)
-def test_a_live_verdict_does_not_hang_on_which_five_seeds(chapter, claim):
-    """Every group of five recorded seeds gives the printed word: a reader's run should, too."""
+def test_a_live_verdict_does_not_hang_on_which_seeds(chapter, claim):
+    """Every group of recorded seeds, as many as a reader's run has, gives the printed word: that run should, too."""
     for first_seed in (0, 1000):
         recorded = chapter.recorded(first_seed=first_seed)
-        for start in range(0, 20, 5):
-            five = {}
+        for start in range(0, claims.RECORD_SEEDS, claim.seeds):
+            group = {}
             for arm in claim.arms:
-                runs, some = recorded[arm], slice(start, start + 5)
-                five[arm] = Runs(runs.spec, runs.seeds[some], {k: v[some] for k, v in runs.arrays.items()})
-            assert claims.judge(claim, five).word == chapter.printed(claim).word
+                runs, some = recorded[arm], slice(start, start + claim.seeds)
+                group[arm] = Runs(runs.spec, runs.seeds[some], {k: v[some] for k, v in runs.arrays.items()})
+            assert claims.judge(claim, group).word == chapter.printed(claim).word
 
 
 @pytest.mark.parametrize(("chapter", "arm"), GRIDS)
@@ -86,6 +86,8 @@ def test_bands_hold_seeds_that_nobody_had_looked_at(chapter):
     """Losses near their floor are skewed, so the 99% are checked on real runs, not on Gaussians only."""
     recorded, inside = chapter.recorded(), []
     for arm, runs in chapter.recorded(first_seed=1000).items():
+        if runs.spec.targets != "labels":  # a loss that goes to 0 has no floor to be near
+            continue
         low, high = claims.loss_band(claims.training_loss(recorded[arm]))
         inside += [low <= loss <= high for loss in claims.training_loss(runs)]
     assert np.mean(inside) > 0.96
