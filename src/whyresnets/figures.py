@@ -61,7 +61,6 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "plain, incoming": COLOURS[1],
     "plain, near-identity": COLOURS[1],
     "hyper-residual": COLOURS[2],
-    "residual, slower": COLOURS[9],
 }
 STYLE = {
     "figure.facecolor": GROUND,

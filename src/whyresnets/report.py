@@ -318,6 +318,16 @@ def run_time(runs: Mapping[str, Runs]) -> Table:
     return Table(("this run", ""), rows)
 
 
+def pace(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
+    """Seeds a core-minute of each of ``arms``, from its seconds; spectra: of both matrices, at each reading."""
+    rows = []
+    for arm in arms:
+        spec, seconds = runs[arm].spec, float(np.mean(runs[arm]["seconds"]))
+        spectra = f"{2 * len(spec.spectra)}" if spec.spectra else "none"
+        rows.append((arm, str(spec.steps), spectra, str(len(runs[arm].seeds)), f"{60 / seconds:,.0f}"))
+    return Table(("arm", "steps", "spectra", "seeds", "seeds a core-minute"), rows)
+
+
 def provenance(chapter: Chapter, scale: str = "laptop") -> Table:
     """Where the printed verdicts come from: runs, seeds, date, hardware, versions of the record."""
     record = store.record(f"{chapter.name}-{scale}")
