@@ -9,7 +9,9 @@ from matplotlib.colors import to_rgb
 from whyresnets import claims, figures
 from whyresnets.chapters import identity_bias as bias
 from whyresnets.chapters import norm_preservation as norms
+from whyresnets.chapters import singularities as sing
 from whyresnets.chapters.degradation import CHAPTER, SIGNALS
+from whyresnets.training import Runs
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +196,81 @@ def test_the_figure_of_an_equality_shows_curves_and_their_differences(bias_live)
     assert np.allclose(left.lines[11].get_ydata(), bias_live["exponential"]["curve"].mean(0))
     assert right.get_yscale() == "log" and len(right.lines) == 2 * 6
     assert right.lines[5].get_ydata().max() < 1e-10 < right.lines[11].get_ydata().max()
+
+
+# --- Singular points and spectra ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sing_recorded():
+    return sing.CHAPTER.recorded()
+
+
+@pytest.fixture(scope="module")
+def sing_live(sing_recorded):
+    return {arm: sing_recorded[arm].first(len(seeds)) for arm, (_, seeds) in sing.CHAPTER.live().items()}
+
+
+def test_counts_stand_in_their_cells(sing_live):
+    above, below = figures.counts(sing.COUNTED, sing.COLUMNS, sing_live).axes
+    texts = [text.get_text() for text in above.texts]
+    assert len(texts) == 20 and texts[:4] == ["0", "5", "4", "4"]
+    assert [label.get_text() for label in above.get_yticklabels()] == list(sing.SKIPS)
+    assert [text.get_text() for text in below.texts] == ["0"] * 5 + ["5", "4", "4"]
+    arm = "plain, overlap"
+    mixed = sing_live[arm].arrays | {"gauss_newton_zeros": np.arange(20.0)[:, None]}
+    changed = sing_live | {arm: Runs(sing_live[arm].spec, sing_live[arm].seeds, mixed)}
+    assert "0 to 19" in [t.get_text() for t in figures.counts(sing.COUNTED, sing.COLUMNS, changed).axes[0].texts]
+
+
+def test_a_plane_shows_where_the_arrows_lead():
+    def bowl(_point, net):
+        x, y = np.meshgrid(grid, grid, indexing="ij")
+        shift = 0.0 if net == "still" else 3.0
+        return 1 + (x - shift) ** 2 + y**2, np.stack([2 * (shift - x), -2 * y], axis=2)
+
+    grid = np.linspace(-1, 1, 9)
+    still, windy = figures.planes(bowl, ["p"], ["still", "windy"], grid).axes
+    arrows = next(thing for thing in still.collections if hasattr(thing, "U"))
+    lengths = np.hypot(arrows.U, arrows.V)
+    assert lengths.max() == pytest.approx(1)
+    x, y = arrows.XY.T
+    inwards = (arrows.U * x + arrows.V * y) <= 1e-12
+    assert inwards.all()  # downhill is towards the middle
+    assert len(still.lines) == 1 and not windy.lines and len(windy.texts) == 1  # a dot, or a thick arrow
+    assert next(thing for thing in windy.collections if hasattr(thing, "U")).U.min() > 0
+
+
+def test_escapes_are_drawn_from_the_record_with_rings_of_this_run(sing_live, sing_recorded):
+    arguments = sing.BY_DISTANCE, sing_live, sing_recorded, sing.escape_steps, "steps", {}, (0.8, 900)
+    first, *_ = figures.against("distance", *arguments).axes
+    means = {line.get_label(): line.get_ydata() for line in first.lines if line.get_linewidth() == 2}
+    expected = [sing.escape_steps(sing_recorded[sing.start("plain", "elimination", d)]).mean() for d in sing.DISTANCES]
+    assert means["plain"].tolist() == pytest.approx(expected) and set(means) > {"residual", "spared unit"}
+    assert first.get_ylabel() == "steps" and first.get_ylim() == (0.8, 900)
+
+
+def test_paths_run_from_their_distance(sing_live):
+    figure = figures.paths(sing.PATHS, sing_live)
+    for axis, arms in zip(figure.axes, sing.PATHS.values(), strict=True):
+        thick = [line for line in axis.lines if line.get_linewidth() == 1.8]
+        assert [line.get_xdata()[0] for line in thick] == pytest.approx(list(sing.DISTANCES))
+        assert np.allclose(thick[-1].get_ydata(), sing_live[arms[-1]]["curve"][0])
+        assert axis.get_xscale() == axis.get_yscale() == "log"
+
+
+def test_shares_are_drawn_at_their_steps_and_thresholds(sing_live, sing_recorded):
+    kinds, marks = list(sing.DEEP_KINDS), ["a", "b", "c", "d"]
+    left, right = figures.shares(sing.SPECTRA, kinds, sing.share, sing_live, sing_recorded, marks).axes
+    means = [line for line in right.lines if line.get_linewidth() == 2]
+    assert np.allclose(means[0].get_ydata(), sing.share(sing_live["plain"], "hessian_degenerate").mean(0))
+    assert [label.get_text() for label in left.get_xticklabels()] == marks and len(left.collections) == len(kinds)
+    left, right = figures.thresholds(sing.SPECTRA, kinds, 1, 1e-4, sing_recorded).axes
+    means = [line for line in left.lines if line.get_linewidth() == 2]
+    assert np.allclose(means[1].get_ydata(), sing_recorded["residual"]["gauss_newton_degenerate"][:, 1].mean(0))
+    assert left.xaxis_inverted() and left.get_xscale() == "log"
+
+
+def test_ranks_fall_from_one():
+    (axis,) = figures.ranks({"a": {"plain": np.array([-4.0, 2.0, -1.0])}}).axes
+    assert axis.lines[0].get_ydata().tolist() == [1, 0.5, 0.25] and axis.lines[0].get_xdata().tolist() == [1, 2, 3]

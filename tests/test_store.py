@@ -254,3 +254,22 @@ def test_a_record_that_cannot_be_written_is_left_as_it_was(records, tiny, monkey
     with pytest.raises(OSError, match="No space left"):
         store.write_record("chapter-laptop", [made(tiny, range(3))])
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_compact_record_keeps_what_a_verdict_needs_and_says_so(records, tiny, monkeypatch):
+    curve = np.arange(120.0).reshape(2, 60)
+    curve[1, 30:] = np.nan
+    readings = {"curve": curve, "train_loss": np.array([0.1, np.nan]), "distance": curve, "seconds": np.ones(2)}
+    whole = Runs(tiny, (0, 1), readings)
+    store.write_record("chapter-laptop", [whole], small=True)
+    found = store.record("chapter-laptop").runs(tiny)
+    assert found["curve"][0].tolist() == [*range(10), 25, 50, 59] and found["distance"].shape == (2, 60)
+    assert {a.dtype for a in found.arrays.values()} == {np.dtype(np.float32)}
+    assert found.finished.tolist() == whole.finished.tolist() == [True, False]
+    monkeypatch.setattr(store, "source_hash", lambda: "later")
+    assert store.confirm("chapter-laptop", [whole]) == []  # made small before it is compared
+    off = Runs(tiny, (0, 1), {**readings, "distance": curve + 1e-3})
+    assert len(store.confirm("chapter-laptop", [off])) == 1
+    for steps in (0, 1, 3):
+        short = store.compact(Runs(tiny, (0,), {"curve": np.ones((1, steps))}))
+        assert short["curve"].shape == (1, steps)

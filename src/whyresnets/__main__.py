@@ -323,7 +323,8 @@ def _record(options) -> int:
         name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
         store.refuse_fewer(name, plan.values())
         runs = _run(chapter, plan, options)
-        print(f"recorded {len(runs)} arms in {store.write_record(name, list(runs.values()), options.device)}")
+        path = store.write_record(name, list(runs.values()), options.device, chapter.compact)
+        print(f"recorded {len(runs)} arms in {path}")
     return 0
 
 
@@ -363,9 +364,9 @@ def _confirm(chapter: Chapter, options) -> int:
 
 
 def _grid(chapter: Chapter) -> sweeps.Plan:
-    """Five tuning seeds a rate, three where a run is long."""
+    """Five tuning seeds a rate, three where a run is long, twenty where seeds train together."""
     return {
-        f"{arm} at {spec.rate:g}": (spec, range(10000, 10003 if spec.steps > 500 else 10005))
+        f"{arm} at {spec.rate:g}": (spec, range(10000, 10000 + (20 if spec.together else 3 if spec.steps > 500 else 5)))
         for arm, specs in chapter.grid.items()
         for spec in specs
     }

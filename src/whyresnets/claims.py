@@ -438,6 +438,7 @@ class Chapter:
     probes : arms of which one seed runs live and is compared with the printed band
     grid : arm -> the Specs of its learning-rate grid
     dropped : claims that were tried and are not in the ledger, each with the reason
+    compact : its records keep a few steps of each curve, in 32 bits (see :func:`whyresnets.store.compact`)
     """
 
     name: str
@@ -449,6 +450,7 @@ class Chapter:
     probes: tuple[str, ...] = ()
     grid: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    compact: bool = False
 
     def claim(self, id: str) -> Claim:
         """The claim called ``id``.

@@ -49,7 +49,7 @@ def hessian(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Second derivatives of the mean loss over ``x`` by the trained parameters, (P, P); nats per unit squared.
 
     Half squared units instead of nats where ``y`` are numbers (see :func:`whyresnets.measures.mean_loss`). Source:
-    Orhan and Pitkow 2018, section 2.3, estimate its spectrum; exact here.
+    Orhan and Pitkow 2018 estimate its spectrum, as we recall; exact here.
     """
     v = _vector(params)
     _, row = vjp(grad(lambda v: measures.mean_loss(net.logits(_like(v, params), x), y)), v)
@@ -63,7 +63,7 @@ def gauss_newton(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
     J holds the derivatives of the outputs by the parameters, A the second derivatives of an example's loss by its
     outputs: diag(p) - p p' for the cross-entropy with probabilities p, the identity for half the squared error. It is
     the Hessian without the term in which the net itself bends (Schraudolph 2002), equal to the Fisher matrix for these
-    losses (Amari 1998), never negative, and 0 in every direction in which no output changes.
+    losses (Amari 1998), never negative, and 0 in every direction in which no output changes to first order.
     """
     v = _vector(params)
 
@@ -96,7 +96,7 @@ def zeros(values: Tensor) -> Tensor:
 def degenerate_share(values: Tensor, thresholds=THRESHOLDS) -> Tensor:
     """Share of eigenvalues nearer to 0 than each threshold times the largest in size, (E,), dimensionless.
 
-    Source: the "degenerate" eigenvalues of Orhan and Pitkow 2018, section 2.3; the thresholds are ours.
+    Source: the "degenerate" eigenvalues of Orhan and Pitkow 2018, as recalled; the thresholds are ours.
     """
     return _share(values, values.abs() <= _limits(values, thresholds))
 
@@ -104,7 +104,7 @@ def degenerate_share(values: Tensor, thresholds=THRESHOLDS) -> Tensor:
 def negative_share(values: Tensor, thresholds=THRESHOLDS) -> Tensor:
     """Share of eigenvalues below minus each threshold times the largest in size, (E,), dimensionless.
 
-    Source: the "negative" eigenvalues of Orhan and Pitkow 2018, section 2.3; the thresholds are ours.
+    Source: the "negative" eigenvalues of Orhan and Pitkow 2018, as recalled; the thresholds are ours.
     """
     return _share(values, values < -_limits(values, thresholds))
 

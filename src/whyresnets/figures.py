@@ -61,6 +61,7 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "plain, incoming": COLOURS[1],
     "plain, near-identity": COLOURS[1],
     "hyper-residual": COLOURS[2],
+    "residual, faster": COLOURS[9],
 }
 STYLE = {
     "figure.facecolor": GROUND,
@@ -594,9 +595,7 @@ def shares(
     return figure
 
 
-def thresholds(
-    panels: Mapping[str, str], kinds: Sequence[str], step: int, limit: float, runs: Live, recorded: Live
-) -> Figure:
+def thresholds(panels: Mapping[str, str], kinds: Sequence[str], step: int, limit: float, recorded: Live) -> Figure:
     """Share of eigenvalues nearer to 0 than a threshold, against it, at the ``step``-th reading; dotted: the ``limit``.
 
     One panel a title -> name of the reading (S, K, E), same axes; ``kinds`` are arms.
@@ -606,10 +605,9 @@ def thresholds(
         colours = _colours({kind: kind for kind in kinds})
         for axis, (title, name) in zip(axes[0], panels.items(), strict=True):
             for kind, colour in zip(kinds, colours, strict=True):
-                values = runs.get(kind, recorded.get(kind))[name][:, step]
+                values = recorded[kind][name][:, step]
                 axis.plot(THRESHOLDS, values.T, color=colour, lw=0.5, alpha=0.4)
                 axis.plot(THRESHOLDS, values.mean(0), color=colour, lw=2, label=kind)
-                _share_band(axis, THRESHOLDS, kind, runs, recorded, lambda shown, n=name: shown[n][:, step], colour)
             axis.axvline(limit, color=INK, lw=0.8, ls=":")
             axis.set(title=title, xlabel="threshold, of the largest", xscale="log", ylim=(0, 1))
             axis.invert_xaxis()

@@ -115,7 +115,10 @@ def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "
     runs = {arm: runs[arm].first(n) for arm in claim.arms}
     verdict, printed = claims.judge(claim, runs), chapter.printed(claim, scale)
     effect = verdict.effect.condition.effect
-    band = claims.effect_band(effect, chapter.recorded(scale), runs) if printed else None
+    recorded = chapter.recorded(scale)
+    if printed and n > claims.RECORD_SEEDS - claims.FEWEST_SEEDS:  # too few others there: those that nobody looks at
+        recorded = chapter.recorded(scale, 1000) or recorded
+    band = claims.effect_band(effect, recorded, runs) if printed else None
     return Row(verdict, printed, band, chapter.stale(scale) if printed else False, scale)
 
 

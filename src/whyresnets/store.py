@@ -31,6 +31,8 @@ RECORDS = Path(__file__).parent / "records"
 NAME = "run"  # the entry of a cached file that says which run it holds
 DAY = 86400  # seconds
 PROVENANCE = {"date", "source", "versions", "hardware"}  # what every entry of a record must say
+FIRST_STEPS = 10  # of a curve that a compact record keeps (chosen by us)
+EVERY_STEPS = 25  # after those, it keeps each so-many-th, and the last (chosen by us)
 PROBE = 65536  # bytes: about a run; chosen by us
 
 
@@ -246,8 +248,22 @@ def _read_record(path: Path, _modified: int) -> Record:
         ) from error
 
 
-def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
+def compact(runs: Runs) -> Runs:
+    """The same runs in 32 bits, and of their curves the first steps, some of the others and the last.
+
+    Shapes and units as in :class:`whyresnets.training.Runs`, but for ``curve``, (S, fewer). A curve that stopped being
+    finite still says so at its end. For chapters that need no curve from the record, and would be the larger for it.
+    """
+    steps = runs["curve"].shape[1]
+    kept = sorted({*range(min(FIRST_STEPS, steps)), *range(0, steps, EVERY_STEPS), *range(max(steps - 1, 0), steps)})
+    arrays = {name: a.astype(np.float32) for name, a in runs.arrays.items()}
+    return Runs(runs.spec, runs.seeds, {**arrays, "curve": arrays["curve"][:, kept]})
+
+
+def write_record(name: str, sweep: list[Runs], device: str = "cpu", small: bool = False) -> Path:
     """Add finished runs to the record called ``name``, with their provenance; what was there for a Spec is replaced.
+
+    ``small``: only what :func:`compact` keeps.
 
     Raises
     ------
@@ -266,6 +282,9 @@ def write_record(name: str, sweep: list[Runs], device: str = "cpu") -> Path:
         key = f"{runs.spec.question}-{runs.seeds[0]}"
         seconds = round(float(np.sum(runs["seconds"])), 1)
         about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
+        if small:
+            runs = compact(runs)
+            about[key]["compact"] = True
         arrays |= {f"{key}/{reading}": a for reading, a in runs.arrays.items()}
     return _write(name, Record(about, arrays))
 
@@ -299,6 +318,7 @@ def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None, ear
     for runs, recorded in zip(again, compared, strict=True):
         key = old.entries[runs.spec, runs.seeds[0]]
         readings = set(recorded.arrays) - {"seconds"}
+        runs = compact(runs) if about[key].get("compact") and not earlier else runs
         same = readings <= set(runs.arrays) and all(_same_bits(recorded[r], runs[r]) for r in readings)
         if same:
             confirmed = {"date": provenance()["date"], "source": source_hash(), "seeds": list(runs.seeds)}

@@ -13,7 +13,7 @@ import torch
 from whyresnets import data, store
 from whyresnets.training import Runs, Spec, train, train_together
 
-TOGETHER = 5  # seeds in one process, where they are trained together: all of a reader's own run (chosen by us)
+TOGETHER = 5  # seeds in one process, where they are trained together (chosen by us: two cores share ten)
 
 Plan = Mapping[str, tuple[Spec, Sequence[int]]]  # arm -> what to run, with which seeds
 
@@ -181,7 +181,7 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, device:
             for runs, cost in done:
                 finished += runs
                 bar.set_description(f"{title}: run {finished} of {len(missing)}", refresh=False)
-                bar.update(cost)
+                bar.update(min(cost, bar.total - bar.n))  # a sum in another order may be larger by a rounding
     except BrokenProcessPool as error:
         raise WorkerLost(
             "the system killed a worker, perhaps for want of memory: run the same command again with fewer --jobs"

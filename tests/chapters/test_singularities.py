@@ -31,6 +31,7 @@ def test_arms_differ_in_nothing_but_what_they_are_about():
         (start("plain", "overlap", 1e-2), start(sing.INCOMING, "overlap", 1e-2)): {"whole"},
         ("plain", "residual"): {"rule"},
         ("residual", "hyper-residual"): {"rule"},
+        ("residual", sing.FASTER): set(),
         ("plain", "plain, near-identity"): {"weights"},
     }
     for pair, fields in changed.items():
@@ -56,7 +57,8 @@ def test_there_are_more_examples_than_the_rank_of_a_spectrum_needs():
 
 
 def left(*distances) -> Runs:
-    return Runs(LAPTOP[start("plain", "overlap", 1e-2)], (0,), {"distance": np.array([distances])})
+    fine = {"train_loss": np.zeros(1), "curve": np.zeros((1, len(distances)))}
+    return Runs(LAPTOP[start("plain", "overlap", 1e-2)], (0,), {"distance": np.array([distances]), **fine})
 
 
 def test_the_way_out_is_counted_to_the_first_step_beyond():
@@ -64,6 +66,8 @@ def test_the_way_out_is_counted_to_the_first_step_beyond():
     assert sing.escape_steps(left(0.2, 0.3)) == 1  # already out
     assert sing.escape_steps(left(0.01, 0.02, 0.03)) == 3  # never: all its steps
     ten, hundred = left(*[0.0] * 9, 1.0), left(*[0.0] * 99, 1.0)
+    lost = Runs(ten.spec, (0,), {**ten.arrays, "train_loss": np.full(1, np.nan)})
+    assert np.isnan(sing.escape_steps(lost))
     assert sing.slowing(ten, hundred) == pytest.approx([1]) and sing.slowing(ten, ten) == pytest.approx([0])
 
 
@@ -73,6 +77,30 @@ def test_a_share_is_read_at_its_step_and_threshold():
     where = int(np.argmin(np.abs(np.log10(curvature.THRESHOLDS) - np.log10(sing.DEGENERATE))))
     assert sing.early_hessian(runs) == values[0, 1, where] and sing.late_gauss_newton(runs) == values[0, -1, where]
     assert curvature.THRESHOLDS[where] == pytest.approx(sing.DEGENERATE)
+
+
+def test_no_eigenvalue_lies_near_the_limit_of_what_counts_as_zero():
+    """In every recorded seed as many lie below 1e-13 of the largest as below 1e-8; the limit is 1e-12."""
+    low, high = (np.argmin(np.abs(np.log10(curvature.THRESHOLDS) - power)) for power in (-13, -8))
+    for first_seed in (0, 1000):
+        recorded = CHAPTER.recorded(first_seed=first_seed)
+        for arm in (*sing.COUNTS, *sing.CRITICAL):
+            for reading in ("hessian_degenerate", "gauss_newton_degenerate"):
+                shares = recorded[arm][reading][:, 0]
+                assert (shares[:, low] == shares[:, high]).all(), (arm, reading)
+
+
+def test_silent_units_are_counted_one_by_one():
+    spec = LAPTOP["residual"].but(steps=0, spectra=())
+    begun = training.begin(spec, 0, data.load(spec.data))
+    h, silent = begun.train_set[0].flatten(1), 0
+    for i in range(10):
+        branch = (h @ begun.params[f"{i}.weight"].T + begun.params[f"{i}.bias"]).relu()
+        silent += sum(bool((branch[:, unit] == 0).all()) for unit in range(10))
+        h = branch + h if i else branch
+    assert sing._silent(begun) == silent
+    begun.params["3.bias"] -= 1e9
+    assert sing._silent(begun) >= 10
 
 
 def test_every_point_is_flat_for_the_plain_net_and_windy_with_a_skip():
