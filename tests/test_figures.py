@@ -256,6 +256,7 @@ def test_paths_run_from_their_distance(sing_live):
         thick = [line for line in axis.lines if line.get_linewidth() == 1.8]
         assert [line.get_xdata()[0] for line in thick] == pytest.approx(list(sing.DISTANCES))
         assert np.allclose(thick[-1].get_ydata(), sing_live[arms[-1]]["curve"][0])
+        assert thick[-1].get_xdata()[-1] == sing_live[arms[-1]]["distance"][0, -1]
         assert axis.get_xscale() == axis.get_yscale() == "log"
 
 

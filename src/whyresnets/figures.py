@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from whyresnets import claims
+from whyresnets import claims, store
 from whyresnets.curvature import THRESHOLDS
 from whyresnets.training import Runs
 
@@ -562,6 +562,8 @@ def paths(panels: Mapping[str, Sequence[str]], runs: Live) -> Figure:
         for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
             for arm, colour in zip(arms, sns.color_palette("crest", len(arms)), strict=True):
                 distance, loss = runs[arm]["distance"], runs[arm]["curve"]
+                if loss.shape != distance.shape:  # from a compact record
+                    distance = distance[:, store.kept_steps(distance.shape[1])]
                 axis.plot(distance.T, loss.T, color=colour, lw=0.4, alpha=0.45)
                 axis.plot(distance[0], loss[0], color=colour, lw=1.8)
                 axis.plot(distance[0, ::50], loss[0, ::50], "o", mfc="none", color=colour, ms=4)

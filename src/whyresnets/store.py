@@ -248,14 +248,18 @@ def _read_record(path: Path, _modified: int) -> Record:
         ) from error
 
 
+def kept_steps(steps: int) -> list[int]:
+    """Of so many steps, those that a compact record keeps of a curve, counted from 0."""
+    return sorted({*range(min(FIRST_STEPS, steps)), *range(0, steps, EVERY_STEPS), *range(max(steps - 1, 0), steps)})
+
+
 def compact(runs: Runs) -> Runs:
     """The same runs in 32 bits, and of their curves the first steps, some of the others and the last.
 
     Shapes and units as in :class:`whyresnets.training.Runs`, but for ``curve``, (S, fewer). A curve that stopped being
     finite still says so at its end. For chapters that need no curve from the record, and would be the larger for it.
     """
-    steps = runs["curve"].shape[1]
-    kept = sorted({*range(min(FIRST_STEPS, steps)), *range(0, steps, EVERY_STEPS), *range(max(steps - 1, 0), steps)})
+    kept = kept_steps(runs["curve"].shape[1])
     arrays = {name: a.astype(np.float32) for name, a in runs.arrays.items()}
     return Runs(runs.spec, runs.seeds, {**arrays, "curve": arrays["curve"][:, kept]})
 

@@ -203,12 +203,19 @@ def _parts(missing: list[tuple[Spec, int]]) -> list[tuple[Spec, list[int]]]:
 
 def _train_part(spec: Spec, seeds: list[int], device: str, folder: Path) -> tuple[int, float]:
     """Train and keep some runs; how many, and their cost. One thread everywhere, so that the sums come out alike."""
+    with one_thread():
+        done = train_together(spec, seeds, device) if spec.together else [train(spec, seed, device) for seed in seeds]
+    for seed, readings in zip(seeds, done, strict=True):
+        store.save(folder, spec, seed, readings)
+    return len(seeds), spec.cost * len(seeds)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it PyTorch computes with one thread: for many small products faster than with more, and always alike."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        done = train_together(spec, seeds, device) if spec.together else [train(spec, seed, device) for seed in seeds]
-        for seed, readings in zip(seeds, done, strict=True):
-            store.save(folder, spec, seed, readings)
+        yield
     finally:
         torch.set_num_threads(threads)
-    return len(seeds), spec.cost * len(seeds)

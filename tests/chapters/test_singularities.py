@@ -72,8 +72,11 @@ def test_the_way_out_is_counted_to_the_first_step_beyond():
 
 
 def test_a_share_is_read_at_its_step_and_threshold():
-    values = np.arange(4 * len(curvature.THRESHOLDS)).reshape(1, 4, -1)
-    runs = Runs(LAPTOP["plain"], (0,), {"hessian_degenerate": values, "gauss_newton_degenerate": values})
+    values = 1.0 * np.arange(4 * len(curvature.THRESHOLDS)).reshape(1, 4, -1)
+    fine = {"train_loss": np.zeros(1), "curve": np.zeros((1, 1))}
+    runs = Runs(LAPTOP["plain"], (0,), {"hessian_degenerate": values, "gauss_newton_degenerate": values, **fine})
+    lost = Runs(LAPTOP["plain"], (0,), {**runs.arrays, "train_loss": np.full(1, np.nan)})
+    assert np.isnan(sing.early_hessian(lost)) and np.isnan(sing.late_gauss_newton(lost))
     where = int(np.argmin(np.abs(np.log10(curvature.THRESHOLDS) - np.log10(sing.DEGENERATE))))
     assert sing.early_hessian(runs) == values[0, 1, where] and sing.late_gauss_newton(runs) == values[0, -1, where]
     assert curvature.THRESHOLDS[where] == pytest.approx(sing.DEGENERATE)
