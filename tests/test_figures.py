@@ -264,7 +264,9 @@ def test_shares_are_drawn_at_their_steps_and_thresholds(sing_live, sing_recorded
     kinds, marks = list(sing.DEEP_KINDS), ["a", "b", "c", "d"]
     left, right = figures.shares(sing.SPECTRA, kinds, sing.share, sing_live, sing_recorded, marks).axes
     means = [line for line in right.lines if line.get_linewidth() == 2]
-    assert np.allclose(means[0].get_ydata(), sing.share(sing_live["plain"], "hessian_degenerate").mean(0))
+    assert np.allclose(means[0].get_ydata(), sing.share(sing_recorded["plain"], "hessian_degenerate").mean(0))
+    rings = [line for line in right.lines if line.get_markerfacecolor() == "none"]
+    assert np.allclose(rings[1].get_ydata(), sing.share(sing_live["residual"], "hessian_degenerate")[0])
     assert [label.get_text() for label in left.get_xticklabels()] == marks and len(left.collections) == len(kinds)
     left, right = figures.thresholds(sing.SPECTRA, kinds, 1, 1e-4, sing_recorded).axes
     means = [line for line in left.lines if line.get_linewidth() == 2]

@@ -579,6 +579,7 @@ def shares(
     """A share of eigenvalues at each step of the spectra, one panel a title -> name of it, same axes.
 
     ``reading`` takes runs and that name, (S, K); ``kinds`` are arms; ``marks`` name the K steps, evenly spaced.
+    Lines, and 99% bands for a new seed: the record; rings: this run.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.9), sharey=True, squeeze=False)
@@ -586,9 +587,12 @@ def shares(
         for axis, (title, name) in zip(axes[0], panels.items(), strict=True):
             where = np.arange(len(marks))
             for kind, colour in zip(kinds, colours, strict=True):
-                values = reading(runs.get(kind, recorded.get(kind)), name)
+                values = reading(recorded[kind], name)
+                low, high = claims.prediction_band(values)
+                axis.fill_between(where, np.maximum(low, 0), np.minimum(high, 1), color=colour, alpha=0.1, lw=0)
                 _seeds_and_mean(axis, where, values, kind, colour)
-                _share_band(axis, where, kind, runs, recorded, lambda shown, n=name: reading(shown, n), colour)
+                if kind in runs:
+                    axis.plot(where, reading(runs[kind], name).T, "o", mfc="none", color=colour, ms=6)
             axis.set(title=title, xlabel="step", xticks=where, ylim=(0, 1))
             axis.set_xticklabels(marks)
         axes[0][0].set_ylabel("share of degenerate eigenvalues")
@@ -617,13 +621,6 @@ def thresholds(panels: Mapping[str, str], kinds: Sequence[str], step: int, limit
         axes[0][-1].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
     plt.close(figure)
     return figure
-
-
-def _share_band(axis: Axes, x, arm: str, runs: Live, recorded: Live, reading: Reading, colour) -> None:
-    """The 99% band of a share for a new seed, behind an arm that ran live."""
-    if arm in runs and arm in recorded:
-        low, high = claims.prediction_band(reading(claims.unseen(recorded[arm], runs[arm])))
-        axis.fill_between(x, np.maximum(low, 0), np.minimum(high, 1), color=colour, alpha=0.13, lw=0)
 
 
 def ranks(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
