@@ -109,7 +109,7 @@ WAYS = {
 
 READ_AT = (0, 25, 100, 800)  # steps: the start, one epoch, five, thirty-six
 EARLY = 1  # of those, counted from 0
-FIVE_EPOCHS = 2  # of those, counted from 0
+FIVE_EPOCHS = -2  # of those: the last but one
 LATE = -1  # of those: the last
 DEEP = Spec(
     "plain",
