@@ -271,8 +271,7 @@ def _leaves(net: str, point: str) -> Condition:
 
 
 def _more(first: str, second: str, reading, what: str, threshold: float = MORE) -> Condition:
-    side = ">"
-    return Condition(Effect(f"{what}: {first} - {second}", (first,), (second,), reading), side, threshold, "of all")
+    return Condition(Effect(f"{what}: {first} - {second}", (first,), (second,), reading), ">", threshold, "of all")
 
 
 GN_EARLY = "degenerate share of the Gauss-Newton matrix after an epoch"
