@@ -191,7 +191,7 @@ def test_losses_against_a_number_show_recorded_seeds_their_mean_and_rings(bias_l
 def test_the_figure_of_an_equality_shows_curves_and_their_differences(bias_live):
     curves = {"decay": "decay", "exponential": "exponential"}
     pairs = {"exponential": ("decay", "exponential"), "head": ("decay, head trained", "exponential, head trained")}
-    left, right = figures.equality(curves, pairs, bias_live).axes
+    left, right = figures.equality(curves, pairs, bias_live, "apart").axes
     assert len(left.lines) == 2 * 6
     assert np.allclose(left.lines[11].get_ydata(), bias_live["exponential"]["curve"].mean(0))
     assert right.get_yscale() == "log" and len(right.lines) == 2 * 6
@@ -262,11 +262,13 @@ def test_paths_run_from_their_distance(sing_live):
 
 def test_shares_are_drawn_at_their_steps_and_thresholds(sing_live, sing_recorded):
     kinds, marks = list(sing.DEEP_KINDS), ["a", "b", "c", "d"]
-    left, right = figures.shares(sing.SPECTRA, kinds, sing.share, sing_live, sing_recorded, marks).axes
+    left, right = figures.shares(sing.SPECTRA, kinds, claims.eigenvalue_share, sing_live, sing_recorded, marks).axes
     means = [line for line in right.lines if line.get_linewidth() == 2]
-    assert np.allclose(means[0].get_ydata(), sing.share(sing_recorded["plain"], "hessian_degenerate").mean(0))
+    assert np.allclose(
+        means[0].get_ydata(), claims.eigenvalue_share(sing_recorded["plain"], "hessian_degenerate").mean(0)
+    )
     rings = [line for line in right.lines if line.get_markerfacecolor() == "none"]
-    assert np.allclose(rings[1].get_ydata(), sing.share(sing_live["residual"], "hessian_degenerate")[0])
+    assert np.allclose(rings[1].get_ydata(), claims.eigenvalue_share(sing_live["residual"], "hessian_degenerate")[0])
     assert [label.get_text() for label in left.get_xticklabels()] == marks and len(left.collections) == len(kinds)
     left, right = figures.thresholds(sing.SPECTRA, kinds, 1, 1e-4, sing_recorded).axes
     means = [line for line in left.lines if line.get_linewidth() == 2]

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from whyresnets import measures
-from whyresnets.models import ConvNet, DenseNet
+from whyresnets.models import ConvNet, DenseNet, SkipNet
 
 NETS = {
     "plain": ConvNet(8, "plain", (3, 4, 5), channels=1),
@@ -102,6 +102,57 @@ def test_measuring_changes_nothing(case):
     for name in ("response_std", "state_std", "state_cosine", "state_gradient_norm", "loss_and_error"):
         getattr(measures, name)(net, params, x, y)
     assert all(torch.equal(before[name], p) and p.grad is None for name, p in params.items())
+
+
+def test_what_is_read_by_layer_equals_its_definitions_one_unit_at_a_time():
+    net = SkipNet(4, "residual", 5, 3, 4)
+    generator = torch.Generator().manual_seed(2)
+    params, _ = net.initial(generator, torch.float64)
+    params["1.bias"][2] = -50.0  # one unit that is never active
+    x, y = torch.randn(8, 3, generator=generator, dtype=torch.float64), torch.arange(8) % 4
+    before = copy.deepcopy(params)
+    read = measures.by_layer(net, params, x, y)
+    assert all(torch.equal(before[name], p) and p.grad is None for name, p in params.items())
+    assert {len(value) for name, value in read.items() if name not in ("loss", "error")} == {3}
+    h = x
+    for i in range(3):
+        weight = params[f"{i}.weight"]
+        out = (h @ weight.T + params[f"{i}.bias"]).relu()
+        h = out + h if i else out
+        assert read["size"][i].item() == pytest.approx((h.flatten() @ h.flatten() / h.numel()).sqrt().item())
+        assert read["active_share"][i].item() == pytest.approx(sum(v > 0 for v in out.flatten().tolist()) / 40)
+        assert read["silent_share"][i].item() == pytest.approx(sum(not any(u) for u in out.T.tolist()) / 5)
+        assert read["silent_share"][1] >= 0.2
+        assert read["incoming_norm"][i].item() == pytest.approx(sum(u.norm().item() for u in weight) / 5)
+        pairs = [F.cosine_similarity(weight[a], weight[b], 0).item() for a in range(5) for b in range(5) if a != b]
+        assert read["weight_overlap"][i].item() == pytest.approx(sum(pairs) / 20)
+        values = torch.linalg.eigvalsh(torch.cov(out.T))
+        assert read["independent_share"][i].item() == pytest.approx((values.sum() ** 2 / (values**2).sum() / 5).item())
+    loss, error = measures.loss_and_error(net, params, x, y)
+    assert (read["loss"].item(), read["error"].item()) == pytest.approx((loss, error), rel=1e-12)
+    assert torch.equal(read["gradient_norm"], measures.state_gradient_norm(net, params, x, y))
+    lost = measures.by_layer(net, params | {"1.weight": params["1.weight"] * torch.inf}, x, y)
+    assert lost.keys() == read.keys() and all(value.isnan().all() for value in lost.values())
+
+
+def test_what_does_not_vary_has_no_dimension():
+    draw = torch.Generator().manual_seed(0)
+    constant = torch.rand(8, generator=draw).expand(1400, 8)
+    assert measures.independent_share(constant) == 0
+    one = constant + torch.randn(1400, 1, generator=draw) * torch.rand(8, generator=draw)
+    assert measures.independent_share(one.double()).item() == pytest.approx(1 / 8)
+    many = torch.randn(100_000, 8, generator=draw)
+    assert measures.independent_share(many).item() == pytest.approx(1, abs=0.01)
+
+
+def test_a_cancelled_skip_inside_reads_as_the_plain_net_that_it_is():
+    generator = torch.Generator().manual_seed(3)
+    x, y = torch.randn(8, 3, generator=generator, dtype=torch.float64), torch.arange(8) % 4
+    nets = SkipNet(4, "plain", 5, 3, 4), SkipNet(4, "inside", 5, 3, 4, skip="common", cancelled=True)
+    one, two = (
+        measures.by_layer(net, net.initial(torch.Generator().manual_seed(1), torch.float64)[0], x, y) for net in nets
+    )
+    assert all(torch.allclose(one[name], two[name], rtol=0, atol=1e-12) for name in one)
 
 
 def test_a_small_initialisation_without_normalisation_vanishes():

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -451,14 +452,14 @@ def test_normalisation_hides_the_size_of_a_convolution_that_it_follows_and_not_t
 
 
 def skip_net_written_out(net, params, x):
-    """Orhan and Pitkow's three forms, one layer and one unit at a time; layers counted from 1, as they do."""
+    """Orhan and Pitkow's three forms and ours, one layer at a time; layers counted from 1, as they do."""
     phi = torch.relu if net.activation == "relu" else torch.tanh
     states = [x]
     for i in range(1, net.depth):
         before = states[-1]
-        new = phi(before @ params[f"{i - 1}.weight"].T + params[f"{i - 1}.bias"])
-        if net.rule != "plain" and before.shape == new.shape:
-            new = new + before
+        into = before @ params[f"{i - 1}.weight"].T + params[f"{i - 1}.bias"]
+        around = before if net.rule != "plain" and before.shape == into.shape else torch.zeros_like(into)
+        new = phi(into + around) if net.rule == "inside" else phi(into) + around
         if net.rule == "hyper":
             for k in range(1, i - 1):
                 new = new + states[k] @ params[f"{k - 1}.fixed"].T / (i - 1)
@@ -492,13 +493,83 @@ def test_the_skips_are_the_matrices_that_they_are_said_to_be():
         "opposite": signs[:, None] * torch.full((4, 4), 0.5, dtype=torch.float64),
     }
     x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert set(matrices) == set(models.SKIPS)
-    for skip, matrix in matrices.items():
+    assert set(matrices) | set(models.DRAWN_SKIPS) == set(models.SKIPS)
+    for skip in models.SKIPS:
         net = models.SkipNet(2, "residual", 4, 4, skip=skip)
         params, _ = net.initial(torch.Generator().manual_seed(1), torch.float64)
+        matrix = matrices[skip] if skip in matrices else params["0.skip.fixed"]
         plain = models.SkipNet(2, "plain", 4, 4)
         (with_skip,), (without,) = net.states(params, x), plain.states(params, x)
         assert torch.allclose(with_skip - without, x @ matrix.T)
+        cancelled = replace(net, cancelled=True).initial(torch.Generator().manual_seed(1), torch.float64)[0]
+        assert torch.allclose(params["0.weight"] - cancelled["0.weight"], matrix)
+
+
+def test_drawn_skips_have_as_many_distinct_vectors_as_asked():
+    def drawn_skip(skip, distinct=1, layer=1):
+        net = models.SkipNet(4, "residual", 40, 5, skip=skip, distinct=distinct)
+        params = net.initial(torch.Generator().manual_seed(0), torch.float64)[0]
+        assert [name for name in params if "skip" in name] == ["1.skip.fixed", "2.skip.fixed"]
+        return params[f"{layer}.skip.fixed"]
+
+    eye = torch.eye(40, dtype=torch.float64)
+    turned = drawn_skip("orthogonal")
+    assert torch.allclose(turned @ turned.T, eye) and not torch.allclose(turned, drawn_skip("orthogonal", layer=2))
+    assert drawn_skip("gaussian").square().sum().item() == pytest.approx(40, rel=0.1)
+    for distinct in (1, 5, 40):
+        copies = drawn_skip("copies", distinct)
+        same = (torch.arange(40)[:, None] - torch.arange(40)) % distinct == 0
+        products = copies @ copies.T
+        assert (products - same.double()).abs().max() < 8 * models.NEAR * 40**-0.5
+        whitened = drawn_skip("whitened", distinct)
+        assert torch.allclose(whitened @ whitened.T, eye)
+        assert torch.allclose(whitened.T @ copies, (whitened.T @ copies).T)  # polar: what is left is symmetric
+        assert torch.linalg.eigvalsh(whitened.T @ copies).min() > 0
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_skip_net_normalises_over_what_its_norm_says(norm):
+    net = models.SkipNet(3, "inside", 6, 6, norm=norm)
+    draw = torch.Generator().manual_seed(0)
+    params, _ = net.initial(draw, torch.float64)
+    params["0.scale"][1], params["0.shift"][1] = 2.0, -0.5
+    x = torch.randn(9, 6, generator=draw, dtype=torch.float64)
+    into = x @ params["0.weight"].T + x
+    over = 0 if norm == "batch" else 1
+    centred = into - into.mean(over, keepdim=True)
+    normal = centred / (centred.square().mean(over, keepdim=True) + net.eps).sqrt()
+    expected = (normal * params["0.scale"] + params["0.shift"]).relu()
+    assert torch.allclose(net.states(params, x)[0], expected)
+    assert not any(name.endswith(".bias") for name in params if "head" not in name)
+
+
+@pytest.mark.parametrize("rule", models.SKIP_RULES)
+def test_constant_factors_give_the_states_the_sizes_that_were_asked(rule):
+    net = models.SkipNet(6, rule, 8, 5, forward_gain=0.5)
+    draw = torch.Generator().manual_seed(0)
+    params, _ = net.initial(draw, torch.float64)
+    x = torch.randn(20, 5, generator=draw, dtype=torch.float64)
+    for _ in range(2):  # once more changes nothing
+        net.measure_size(params, x)
+    sizes = [h.square().mean().sqrt().item() for h in net.states(params, x)]
+    assert sizes == pytest.approx([0.5**i for i in range(5)])
+    as_it_comes = models.SkipNet(6, "plain", 8, 5)
+    params, _ = as_it_comes.initial(draw, torch.float64)
+    before = {name: p.clone() for name, p in params.items()}
+    as_it_comes.measure_size(params, x)
+    assert params.keys() == before.keys() and all(torch.equal(params[name], before[name]) for name in params)
+
+
+def test_a_skip_inside_that_is_cancelled_is_the_plain_net():
+    plain, inside, outside = (
+        models.SkipNet(5, rule, 6, 6, skip="orthogonal" if rule != "plain" else "identity", cancelled=rule != "plain")
+        for rule in ("plain", "inside", "residual")
+    )
+    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    outputs = [n.logits(n.initial(torch.Generator().manual_seed(0), torch.float64)[0], x) for n in (plain, inside)]
+    assert torch.allclose(*outputs, rtol=0, atol=1e-12)
+    other = outside.logits(outside.initial(torch.Generator().manual_seed(0), torch.float64)[0], x)
+    assert not torch.allclose(other, outputs[0], rtol=0, atol=1e-3)
 
 
 def test_skip_nets_start_with_the_sizes_of_their_sources():
@@ -525,18 +596,21 @@ def test_skip_nets_start_with_the_sizes_of_their_sources():
 
 @pytest.mark.parametrize("point", models.SINGULARITIES)
 @pytest.mark.parametrize("depth", [2, 3])
-def test_a_net_is_placed_where_and_as_near_as_asked(point, depth):
-    net = models.SkipNet(depth, "plain", 4, 3, 2, activation="tanh")
+@pytest.mark.parametrize("norm", models.SKIP_NORMS)
+def test_a_net_is_placed_where_and_as_near_as_asked(point, depth, norm):
+    net = models.SkipNet(depth, "plain", 4, 3, 2, activation="tanh", norm=norm)
+    offset = "0.bias" if norm == "none" else "0.shift"
     x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for whole in (False, True):
         params, _ = net.initial(torch.Generator().manual_seed(0), torch.float64)
         before = {name: p.clone() for name, p in params.items()}
         net.place(params, point, 0.0, whole, torch.Generator().manual_seed(2))
         first, second = net.states(params, x)[0][:, :2].T
-        assert torch.allclose(second, models.SINGULARITIES[point] * first)
+        if norm != "layer" or point == "overlap":  # by layer, a unit is not alone in what it puts out
+            assert torch.allclose(second, models.SINGULARITIES[point] * first)
         moved = {name for name, p in params.items() if not torch.equal(p, before[name])}
         after = "1.weight" if depth == 3 else "head.weight"
-        assert moved | {"0.bias"} == {"0.weight", "0.bias"} | ({after} if whole else set())
+        assert moved | {offset} == {"0.weight", offset} | ({after} if whole else set())
         assert net.distance(params, point, whole) == 0
         net.place(params, point, 0.3, whole, torch.Generator().manual_seed(2))
         assert net.distance(params, point, whole).item() == pytest.approx(0.3)
@@ -554,10 +628,17 @@ def test_a_net_is_placed_where_and_as_near_as_asked(point, depth):
         {"depth": 1},
         {"width": 0},
         {"gain": float("nan")},
+        {"norm": "sum"},
+        {"forward_gain": 0.0},
+        {"forward_gain": float("inf")},
+        {"distinct": 2},
+        {"skip": "copies", "distinct": 11},
     ],
 )
 def test_an_impossible_skip_net_says_what_to_choose(change):
     with pytest.raises(ValueError, match=r"choose|is not one of"):
         models.SkipNet(**{"depth": 3, "rule": "residual", **change})
+    with pytest.raises(ValueError, match="no skip to be cancelled"):
+        models.SkipNet(3, "plain", cancelled=True)
     with pytest.raises(ValueError, match="choose"):
         models.SkipNet(3).kernels("transitions")

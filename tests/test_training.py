@@ -133,6 +133,13 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
         "distance": (STUDENT, {"distance": 0.2}),
         "whole": (STUDENT, {"whole": True}),
         "spectra": (TOGETHER, {"spectra": (0,)}),
+        "distinct": (TOGETHER.but(skip="copies"), {"distinct": 2}),
+        "cancelled": (TOGETHER, {"cancelled": True}),
+        "forward_gain": (TOGETHER, {"forward_gain": 1.0}),
+        "draw": (TOGETHER, {"draw": 1}),
+        "bias_pull": (TOGETHER, {"bias_pull": 0.1}),
+        "bias_mean": (TOGETHER.but(bias_pull=0.1), {"bias_mean": 0.1}),
+        "bias_spread": (TOGETHER.but(bias_pull=0.1), {"bias_spread": 0.1}),
     }
     assert set(changes) | set(more) == set(vars(tiny))
     questions = {tiny.but(**{name: value}).question for name, value in changes.items()} | {tiny.question}
@@ -288,45 +295,92 @@ STUDENT = TOGETHER.but(
 )
 
 
-@pytest.mark.parametrize("spec", [TOGETHER, STUDENT], ids=["labels", "teacher"])
+PULLED = TOGETHER.but(
+    spectra=(), watch=(0, 3, 6), skip="copies", distinct=2, forward_gain=1.0, bias_pull=0.5, bias_mean=0.3,
+    bias_spread=0.2, draw=2,
+)  # fmt: skip
+NORMALISED = {norm: TOGETHER.but(rule="plain", norm=norm, watch=(6,)) for norm in ("batch", "layer")}
+ALL_TOGETHER = {"labels": TOGETHER, "teacher": STUDENT, "pulled": PULLED, **NORMALISED}
+
+
+@pytest.mark.parametrize("spec", ALL_TOGETHER.values(), ids=ALL_TOGETHER)
 def test_seeds_trained_together_are_those_trained_alone(spec):
     whole = training.train_together(spec, range(5))
     for seeds in ((0,), (3,), (4, 1), (2, 3, 0)):
         for seed, read in zip(seeds, training.train_together(spec, seeds), strict=True):
             assert set(read) == set(whole[seed])
-            assert all(np.array_equal(read[n], whole[seed][n]) for n in set(read) - {"seconds"}), seed
+            assert all(np.array_equal(read[n], whole[seed][n], True) for n in set(read) - {"seconds"}), seed
     assert np.array_equal(train(spec, 2)["curve"], whole[2]["curve"])
 
 
-@pytest.mark.parametrize("spec", [TOGETHER, STUDENT], ids=["labels", "teacher"])
+@pytest.mark.parametrize("spec", ALL_TOGETHER.values(), ids=ALL_TOGETHER)
 def test_training_together_equals_plain_sgd_written_out(spec):
     spec = spec.but(weight_decay=0.5, spectra=(), precision="float64")
     start = training.begin(spec, 4, data.load(spec.data))
     x, y = start.train_set
-    params = {name: p.clone() for name, p in start.params.items()}
+    fixed = {name: p for name, p in start.params.items() if name.endswith(".fixed")}
+    params = {name: p.clone() for name, p in start.params.items() if name not in fixed}
     speeds, losses, distances = {name: torch.zeros_like(p) for name, p in params.items()}, [], []
     for step, index in enumerate(batches(4, len(x), spec.batch, spec.steps)):
         if spec.point:
             u = [torch.cat([params["0.weight"][i], params["0.bias"][i : i + 1]]) for i in range(2)]
             distances.append((u[1] - u[0]).norm().item())
         params = {name: p.detach().requires_grad_() for name, p in params.items()}
-        outputs = start.net.logits(params, x[index])
+        outputs = start.net.logits(params | fixed, x[index])
         if spec.targets == "labels":
             loss = torch.nn.functional.cross_entropy(outputs, y[index])
         else:
             loss = (outputs - y[index]).square().sum() / (2 * spec.batch)
         losses.append(loss.item())
+        for name, target in fixed.items():
+            if name.endswith(".target.fixed"):
+                loss = loss + spec.bias_pull * (params[name.removesuffix(".target.fixed")] - target).square().sum()
         for (name, p), g in zip(params.items(), torch.autograd.grad(loss, list(params.values())), strict=True):
             speeds[name] = spec.momentum * speeds[name] + g + spec.weight_decay * p.detach()
             params[name] = p.detach() - rate_at(spec, step) * speeds[name]
     read = train(spec, 4)
     assert read["curve"] == pytest.approx(losses, rel=1e-9)
+    if spec.watch:
+        below = [min(loss, np.log(10)) for loss in losses]
+        expected = [np.mean(below[:step]) if step else np.nan for step in spec.watch]
+        assert read["watched_capped_curve"] == pytest.approx(expected, nan_ok=True)
+        assert read["watched_loss"][-1] == pytest.approx(read["train_loss"], rel=1e-12)
     if spec.point:
         assert read["distance"] == pytest.approx(distances, rel=1e-9) and distances[0] == pytest.approx(0.1)
 
 
+def test_biases_are_pulled_to_targets_of_the_mean_and_spread_that_were_asked():
+    def targets(seed, **changes):
+        spec = PULLED.but(widths=(200,), **changes)
+        params = training.begin(spec, seed, data.load(spec.data)).params
+        return torch.cat([p for name, p in params.items() if name.endswith(training.TARGET)])
+
+    drawn = targets(0)
+    assert len(drawn) == 400 and abs(drawn.mean().item() - 0.3) < 0.05 and abs(drawn.std().item() - 0.2) < 0.03
+    assert torch.equal(drawn, targets(0, rule="plain", skip="identity", distinct=1, draw=0))
+    assert not torch.equal(drawn, targets(1))
+    assert (targets(0, bias_spread=0.0) == 0.3).all()
+
+
+def test_another_draw_is_another_net_in_the_same_order_of_examples():
+    first, second, again = (training.begin(TOGETHER.but(draw=d), 3, data.load(TOGETHER.data)) for d in (0, 1, 1))
+    assert not torch.equal(first.params["0.weight"], second.params["0.weight"])
+    assert torch.equal(again.params["0.weight"], second.params["0.weight"]) and torch.equal(first.order, second.order)
+
+
+def test_a_skip_inside_that_is_cancelled_follows_the_plain_net_step_for_step():
+    """In 64 bits, for the first steps: subtracting a constant matrix from the weights is all that differs."""
+    plain = TOGETHER.but(rule="plain", depth=6, precision="float64", weight_decay=0.0, spectra=(), steps=20)
+    inside = plain.but(rule="inside", cancelled=True)
+    curves = [train(spec, 0)["curve"] for spec in (plain, inside, plain.but(rule="residual", cancelled=True))]
+    assert curves[1] == pytest.approx(curves[0], rel=0, abs=1e-10)
+    assert abs(curves[2] - curves[0]).max() > 1e-2
+    decayed = [train(spec.but(weight_decay=0.1), 0)["curve"] for spec in (plain, inside)]
+    assert abs(decayed[1] - decayed[0]).max() > 1e-6  # with weight decay it is another problem
+
+
 def test_fixed_matrices_are_not_trained():
-    spec = TOGETHER.but(rule="hyper", depth=6, spectra=(), weight_decay=0.5)
+    spec = PULLED.but(rule="hyper", depth=6, weight_decay=0.5)
     start = training.begin(spec, 0, data.load(spec.data))
     before = {name: p.clone() for name, p in start.params.items()}
     training.descend_together(spec, [start, training.begin(spec, 1, data.load(spec.data))])
@@ -340,6 +394,9 @@ def test_a_teacher_is_the_same_in_every_arm_and_another_for_every_seed():
 
     assert torch.equal(targets(0), targets(0, rule="plain")) and torch.equal(targets(0), targets(0, point="mirror"))
     assert torch.equal(targets(0), targets(0, skip="common")) and not torch.equal(targets(0), targets(1))
+    point = {"point": "", "distance": 0.0}
+    for changes in ({"norm": "batch"}, {"forward_gain": 2.0}, {"cancelled": True}, {"skip": "copies", "distinct": 2}):
+        assert torch.equal(targets(0), targets(0, **point, **changes))
     three = training.begin(STUDENT.but(data="gaussian-4"), 0, data.load("gaussian-4")).train_set[1]
     assert three.shape == (256, 3) and not torch.equal(three[:, 0], three[:, 1])
 
@@ -351,7 +408,8 @@ def test_a_net_that_learns_its_own_outputs_has_no_error():
 
 
 def test_a_seed_that_diverges_disturbs_no_other(monkeypatch):
-    calm = training.train_together(TOGETHER, range(3))
+    spec = TOGETHER.but(watch=(0, 6))
+    calm = training.train_together(spec, range(3))
     begin = training.begin
 
     def wild(spec, seed, known, device="cpu"):
@@ -361,13 +419,16 @@ def test_a_seed_that_diverges_disturbs_no_other(monkeypatch):
         return start
 
     monkeypatch.setattr(training, "begin", wild)
-    found = training.train_together(TOGETHER, range(3))
+    found = training.train_together(spec, range(3))
     for seed in (0, 2):
-        assert all(np.array_equal(calm[seed][n], found[seed][n]) for n in set(calm[seed]) - {"seconds"})
+        assert all(np.array_equal(calm[seed][n], found[seed][n], True) for n in set(calm[seed]) - {"seconds"})
     lost = found[1]
     assert {name: a.shape for name, a in lost.items()} == {name: a.shape for name, a in calm[1].items()}
     assert np.isnan(lost["curve"][1:]).all() and np.isnan(lost["hessian_zeros"][1])
-    assert not Runs.stack(TOGETHER, (1,), [lost]).finished.any()
+    capped = lost.pop("watched_capped_curve")
+    assert capped[1] == pytest.approx(np.log(10)) and np.isnan(capped[0])
+    assert all(np.isnan(value[1]).all() for name, value in lost.items() if name.startswith("watched"))
+    assert not Runs.stack(spec, (1,), [lost]).finished.any()
 
 
 @pytest.mark.parametrize(
@@ -383,17 +444,28 @@ def test_a_seed_that_diverges_disturbs_no_other(monkeypatch):
         {"whole": True},
         {"spectra": (7,)},
         {"spectra": (3, 2)},
-        {"norm": "batch"},
+        {"norm": "sum"},
+        {"norm": "batch", "bias_pull": 0.1},
+        {"bias_pull": -0.1},
+        {"bias_mean": 0.1},
+        {"bias_pull": 0.1, "bias_spread": -1.0},
+        {"draw": -1},
+        {"draw": True},
+        {"cancelled": "no"},
+        {"point": "overlap", "cancelled": True},
+        {"point": "overlap", "norm": "batch"},
+        {"eps": 1e-3},
         {"signals": True},
         {"augment": True},
         {"precision": "bfloat16"},
         {"widths": (1,), "point": "overlap"},
         {"family": "dense"},
         {"family": "dense", "spectra": (), "weights": "he", "skip": "common"},
+        {"family": "dense", "spectra": (), "weights": "he", "forward_gain": 1.0},
     ],
 )
 def test_an_impossible_skip_spec_says_what_to_choose(change):
-    with pytest.raises(ValueError, match=r"choose|has no signals"):
+    with pytest.raises(ValueError, match=r"choose|has no signals|not one of"):
         TOGETHER.but(**change)
     with pytest.raises(ValueError, match="float64"):
         STUDENT.but(targets="own", precision="float32")

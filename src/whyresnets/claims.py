@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from whyresnets import store
+from whyresnets import curvature, store
 from whyresnets.training import Runs, Spec
 
 CHANCE = math.log(10)  # nats: the loss of ten equal guesses
 TRAINED = 0.5  # nats: the training loss below which a net counts as trained (chosen by us)
+DEGENERATE = 1e-4  # of the largest eigenvalue: nearer to 0 counts as degenerate (chosen by us)
 FEWEST_SEEDS = 5  # under this, no verdict word (chosen by us)
 LIVE_SEEDS = 5  # of a reader's own run (chosen by us: minutes on a laptop)
 RECORD_SEEDS = 20  # of a record (chosen by us)
@@ -84,6 +85,24 @@ def response_distance(runs: Runs) -> np.ndarray:
     Source: ours, from the layer responses of He et al. 2015, section 4.2.
     """
     return np.abs(np.log10(runs["response_std"])).max(1)
+
+
+def gauss_newton_zeros(runs: Runs) -> np.ndarray:
+    """Eigenvalues of the Gauss-Newton matrix that are 0 but for rounding, at the first reading, dimensionless (S,).
+
+    Source: ours, for the "singular" of Orhan and Pitkow 2018, section 2.1.
+    """
+    return np.where(runs.finished, runs["gauss_newton_zeros"][:, 0], np.nan)
+
+
+def eigenvalue_share(runs: Runs, reading: str, threshold: float = DEGENERATE) -> np.ndarray:
+    """A share of eigenvalues at every step of ``spectra``, dimensionless (S, K).
+
+    ``reading`` is one of "gauss_newton_degenerate", "hessian_degenerate", "hessian_negative"; see
+    :mod:`whyresnets.curvature`. Source: Orhan and Pitkow 2018, as recalled; the threshold is ours.
+    """
+    (where,) = np.flatnonzero(np.isclose(curvature.THRESHOLDS, threshold, rtol=1e-6, atol=0))
+    return np.where(runs.finished[:, None], runs[reading][:, :, where], np.nan)
 
 
 # --- Intervals ----------------------------------------------------------------------------------
@@ -438,6 +457,7 @@ class Chapter:
     probes : arms of which one seed runs live and is compared with the printed band
     grid : arm -> the Specs of its learning-rate grid
     dropped : claims that were tried and are not in the ledger, each with the reason
+    outcome : the reading by which the rates of the grid are compared, in nats
     compact : its records keep a few steps of each curve, in 32 bits (see :func:`whyresnets.store.compact`)
     """
 
@@ -450,6 +470,7 @@ class Chapter:
     probes: tuple[str, ...] = ()
     grid: Mapping[str, tuple[Spec, ...]] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    outcome: Callable[[Runs], np.ndarray] = training_loss
     compact: bool = False
 
     def claim(self, id: str) -> Claim:

@@ -62,6 +62,21 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "plain, near-identity": COLOURS[1],
     "hyper-residual": COLOURS[2],
     "residual, faster": COLOURS[9],
+    "identity": COLOURS[0],
+    "orthogonal": COLOURS[2],
+    "small branches": COLOURS[9],
+    "small weights": COLOURS[7],
+    "near-identity": COLOURS[1],
+    "cancelled": COLOURS[4],
+    "1 distinct": COLOURS[8],
+    "4 distinct": COLOURS[8],
+    "16 distinct": COLOURS[8],
+    "4 distinct, whitened": COLOURS[2],
+    "gaussian": COLOURS[2],
+    "BiasL2": COLOURS[7],
+    "BiasReg": COLOURS[1],
+    "BN, plain": COLOURS[5],
+    "LN, plain": COLOURS[6],
 }
 STYLE = {
     "figure.facecolor": GROUND,
@@ -173,10 +188,16 @@ def _direct(axis: Axes, x: float, y: float, text: str, colour) -> None:
     axis.annotate(text, (x, y), xytext=(9, 5), textcoords="offset points", color=colour, weight="bold", fontsize=10)
 
 
-def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: Live) -> Figure:
-    """Training loss at the end, one row an arm: record (strokes, mean, 99% band for a new seed), this run (rings).
+def final_losses(groups: Panels, runs: Live, recorded: Live) -> Figure:
+    """Training loss at the end, one row an arm; see :func:`strips`."""
+    says = "training loss, nats (dotted: what counts as trained; chance)"
+    return strips(groups, runs, recorded, claims.training_loss, says, (claims.TRAINED, claims.CHANCE))
 
-    ``groups`` maps title -> label -> arm; the groups share the loss axis.
+
+def strips(groups: Panels, runs: Live, recorded: Live, reading: Callable, says: str, marks: Sequence[float]) -> Figure:
+    """A loss (S,), one row an arm: record (strokes, mean, 99% band for a new seed), this run (rings).
+
+    ``groups`` maps title -> label -> arm; the groups share the axis, from 0 to beyond chance; dotted: ``marks``.
     """
     rows = [len(arms) for arms in groups.values()]
     with plt.rc_context(STYLE):
@@ -185,26 +206,26 @@ def final_losses(groups: Mapping[str, Mapping[str, str]], runs: Live, recorded: 
         )
         for axis, (title, arms) in zip(axes[:, 0], groups.items(), strict=True):
             for row, arm in enumerate(arms.values()):
-                _strip(axis, row, arm, runs, recorded)
-            for height in (claims.TRAINED, claims.CHANCE):
+                _strip(axis, row, arm, runs, recorded, reading)
+            for height in marks:
                 axis.axvline(height, color=INK, lw=0.8, ls=":")
             axis.set(title=title, yticks=range(len(arms)), yticklabels=list(arms), ylim=(len(arms) - 0.5, -0.5))
             axis.grid(axis="y", visible=False)
-        axes[-1, 0].set(xlabel="training loss, nats (dotted: what counts as trained; chance)", xlim=(-0.05, 2.75))
+        axes[-1, 0].set(xlabel=says, xlim=(-0.05, 2.75))
     plt.close(figure)
     return figure
 
 
-def _strip(axis: Axes, row: int, arm: str, runs: Live, recorded: Live) -> None:
+def _strip(axis: Axes, row: int, arm: str, runs: Live, recorded: Live, reading: Callable) -> None:
     (colour,) = _colours({arm: arm})
     if arm in recorded:
-        values = claims.training_loss(recorded[arm])
-        low, high = claims.loss_band(claims.training_loss(claims.unseen(recorded[arm], runs.get(arm))))
+        values = reading(recorded[arm])
+        low, high = claims.loss_band(reading(claims.unseen(recorded[arm], runs.get(arm))))
         axis.barh(row, high - low, left=low, height=0.55, color=colour, alpha=0.15, lw=0)
         axis.plot(values, [row - 0.12] * len(values), "|", color=colour, ms=7, alpha=0.7)
         axis.plot(values.mean(), row, "D", color=colour, ms=5)
     if arm in runs:
-        yours = claims.training_loss(runs[arm])
+        yours = reading(runs[arm])
         axis.plot(yours, [row + 0.16] * len(yours), "o", mfc="none", color=colour, ms=6)
 
 
@@ -487,6 +508,33 @@ def against(
     return figure
 
 
+def clouds(
+    panels: Mapping[str, tuple[Reading, Mapping[str, Sequence[str]]]], height: Reading, says: str, runs: Live
+) -> Figure:
+    """One dot a run: ``height`` (S,), which ``says`` what it is, against another reading (S,), one panel a title.
+
+    ``panels`` maps title -> reading, and label -> arms whose runs are one cloud; each is named at its mean (a cross).
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), sharey=True, squeeze=False)
+        for axis, (title, (across, groups)) in zip(axes[0], panels.items(), strict=True):
+            for (label, arms), colour in zip(
+                groups.items(), _colours({label: arms[0] for label, arms in groups.items()}), strict=True
+            ):
+                x, y = (np.concatenate([reading(runs[arm]) for arm in arms]) for reading in (across, height))
+                axis.plot(x, y, ".", color=colour, ms=4, alpha=0.5)
+                middle = float(np.nanmean(x)), float(np.nanmean(y))
+                axis.plot(*middle, "P", color=colour, mec=GROUND, ms=8)
+                axis.annotate(
+                    label, middle, (4, 6), textcoords="offset points", color=colour, fontsize=8.5, weight="bold"
+                )
+            axis.set(xlabel=title)
+            axis.margins(x=0.2)
+        axes[0][0].set(ylabel=says, ylim=(0, None))
+    plt.close(figure)
+    return figure
+
+
 def counts(
     panels: Mapping[str, tuple[Reading, Mapping[str, Sequence[str]]]], columns: Sequence[str], runs: Live
 ) -> Figure:
@@ -638,10 +686,10 @@ def ranks(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
-def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], runs: Live) -> Figure:
+def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], runs: Live, says: str) -> Figure:
     """Left, losses up to 4 nats; right, |difference| of each pair of arms, on a logarithmic axis; one thin line a seed.
 
-    ``curves`` maps label -> arm, three at most; ``pairs`` label -> two arms.
+    ``curves`` maps label -> arm, three at most; ``pairs`` label -> two arms, whose difference ``says`` what it is.
     """
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
@@ -656,7 +704,7 @@ def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], ru
             right.plot(apart.T, color=colour, lw=0.5, alpha=0.4)
             right.plot(np.exp(np.log(apart).mean(0)), color=colour, lw=2 if i else 5, label=label)
         left.set(title="Loss, mean over seeds", xlabel="step", ylabel="mini-batch loss, nats", ylim=(0, 4))
-        right.set(title="Difference from the run with weight decay", xlabel="step", ylabel="nats", yscale="log")
+        right.set(title=says, xlabel="step", ylabel="nats", yscale="log")
         for axis in (left, right):
             axis.legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="best")
     plt.close(figure)

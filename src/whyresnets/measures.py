@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from whyresnets.models import Net, Params
+from whyresnets.models import Net, Params, SkipNet
 
 
 def mean_loss(outputs: Tensor, y: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def state_cosine(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
 def state_gradient_norm(net: Net, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Norm ||dE/dx_l|| of the loss's gradient at the state after the stem and after each unit.
 
-    E is the mean cross-entropy over ``x``; the norm runs over batch, channels and pixels. Shape
+    E is the mean loss over ``x``; the norm runs over batch, channels and pixels. Shape
     (L + 1,), input first; nats per unit of x_l. Source: the "backward propagated gradients" of He
     et al. 2015, section 4.1 (their equation is not given; this one is ours).
     """
@@ -86,8 +86,93 @@ def state_gradient_norm(net: Net, params: Params, x: Tensor, y: Tensor) -> Tenso
     # all of them come from one backward pass, without hooks.
     nudges = [x.new_zeros(shape, requires_grad=True) for shape in shapes]
     states = net.states(params, x, nudges=nudges)
-    loss = F.cross_entropy(net.head(params, states[-1]), y)
+    loss = mean_loss(net.head(params, states[-1]), y)
     return torch.stack([g.norm() for g in torch.autograd.grad(loss, nudges)])
+
+
+# --- One layer of a fully connected net: its activations (B, D), or the weights into its units (D, before) ----
+
+
+def size(h: Tensor) -> Tensor:
+    """Root mean square of a state (B, D), (), dimensionless (ours: for a signal that vanishes, is kept or explodes)."""
+    return h.square().mean().sqrt()
+
+
+def active_share(a: Tensor) -> Tensor:
+    """Share of activations (B, D) that are not 0, (), dimensionless.
+
+    Source: the "active" units of Orhan and Pitkow 2018, as recalled.
+    """
+    return (a != 0).to(a.dtype).mean()
+
+
+def silent_share(a: Tensor) -> Tensor:
+    """Share of units whose activation (B, D) is 0 for every example, (), dimensionless.
+
+    Source: ours, for the elimination singularities of Orhan and Pitkow 2018.
+    """
+    return (a == 0).all(0).to(a.dtype).mean()
+
+
+def independent_share(a: Tensor) -> Tensor:
+    """Over how many dimensions activations (B, D) spread, as a share of D, (), dimensionless.
+
+    The participation ratio of the eigenvalues of their covariance, (sum)^2 / sum of squares, over D: 1 where all
+    units vary alike and independently, 1 / D where all are proportional, 0 where nothing varies. Source: ours, for the
+    linear dependence of Orhan and Pitkow 2018.
+    """
+    a = a - a[0]  # what does not vary is now 0 exactly, and no rounding is mistaken for one dimension
+    a = a - a.mean(0)
+    covariance = a.T @ a
+    squares = covariance.square().sum()
+    return torch.where(squares == 0, 0, covariance.trace().square() / squares) / len(covariance)
+
+
+def incoming_norm(w: Tensor) -> Tensor:
+    """Mean Euclidean norm of the weights into the units, the rows of ``w`` (D, before), (), dimensionless.
+
+    Source: the distance from elimination of Orhan and Pitkow 2018, as recalled.
+    """
+    return w.norm(dim=1).mean()
+
+
+def weight_overlap(w: Tensor) -> Tensor:
+    """Mean cosine between the weights into two units, the rows of ``w`` (D, before), over all pairs, ().
+
+    Dimensionless; 1: all point the same way. Source: the nearness to overlap of Orhan and Pitkow 2018, as recalled
+    (they may take correlations).
+    """
+    unit = F.normalize(w, dim=1)
+    return (unit.sum(0).square().sum() - unit.square().sum()) / (len(w) * (len(w) - 1))
+
+
+def by_layer(net: SkipNet, params: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """What a :class:`whyresnets.models.SkipNet` keeps at one step, (L,) each, in 64 bits.
+
+    Dimensionless, but for losses, in nats, and gradients, in nats per unit. The measures of one layer above,
+    "gradient_norm" (:func:`state_gradient_norm`), and "loss" and "error" over all
+    of ``x``, (). All NaN where the loss is not finite. Source: ours.
+    """
+    params = {name: p.double() for name, p in params.items()}
+    x, y = x.double(), y.double() if y.is_floating_point() else y
+    branches: list[Tensor] = []
+    with torch.no_grad():
+        states = net.states(params, x, responses=branches)
+        weights = [net.incoming(params, i) for i in range(net.depth - 1)]
+        found = {
+            measure.__name__: torch.stack([measure(one) for one in layers])
+            for measure, layers in (
+                (size, states),
+                (active_share, branches),
+                (silent_share, branches),
+                (independent_share, branches),
+                (incoming_norm, weights),
+                (weight_overlap, weights),
+            )
+        }
+    loss, error = (torch.tensor(value, dtype=torch.float64) for value in loss_and_error(net, params, x, y))
+    found |= {"gradient_norm": state_gradient_norm(net, params, x, y), "loss": loss, "error": error}
+    return found if loss.isfinite() else {name: torch.full_like(value, torch.nan) for name, value in found.items()}
 
 
 @torch.no_grad()

@@ -26,8 +26,10 @@ ORDERS = ("post", "pre")
 ACTIVATIONS = ("relu", "abs", "linear")
 WEIGHTS = ("he", "orthogonal")
 KERNELS = ("transitions", "ordinary", "units")
-SKIP_RULES = ("plain", "residual", "hyper")
-SKIPS = ("identity", "common", "opposite", "spared")
+SKIP_RULES = ("plain", "residual", "hyper", "inside")
+DRAWN_SKIPS = ("orthogonal", "gaussian", "copies", "whitened")  # their matrices are drawn, one for each layer
+SKIPS = ("identity", "common", "opposite", "spared", *DRAWN_SKIPS)
+SKIP_NORMS = ("none", "batch", "layer")
 SKIP_ACTIVATIONS = ("relu", "tanh")
 SKIP_WEIGHTS = ("glorot", "he", "orthogonal", "identity")
 SINGULARITIES = {"elimination": 0, "overlap": 1, "mirror": -1}  # the second unit is so many times the first
@@ -90,7 +92,7 @@ class Normaliser:
 
 
 class Network:
-    """What both families share: how states, one after the other, become a list or scores."""
+    """What all families share: how states, one after the other, become a list or scores."""
 
     eps: float
     norm: str
@@ -360,8 +362,41 @@ class ConvNet(Network):
         return F.linear(state.mean((2, 3)), params["head.weight"], params["head.bias"])
 
 
+class FullyConnected(Network):
+    """What fully connected families share: square layers, no map that shrinks."""
+
+    width: int
+
+    @property
+    def _square(self) -> range:
+        """The numbers of the layers that are as wide as their input."""
+        raise NotImplementedError
+
+    @property
+    def units(self) -> list[tuple[str, int, int, int]]:
+        """Name, input width, output width and stride (1) of each unit."""
+        return [(str(i), self.width, self.width, 1) for i in self._square]
+
+    @property
+    def transitions(self) -> list[int]:
+        """Which units halve a map: none; as for :attr:`ConvNet.transitions`, dimensionless."""
+        return []
+
+    def kernels(self, which: str) -> list[str]:
+        """Names of the parameters that a projection may act on: "units", all their weights.
+
+        Raises
+        ------
+        ValueError
+            If this network has no such kernels.
+        """
+        if which != "units":
+            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
+        return [f"{name}.weight" for name, *_ in self.units]
+
+
 @dataclass(frozen=True)
-class DenseNet(Network):
+class DenseNet(FullyConnected):
     """A fully connected net: a linear layer, L units of one layer each, a linear layer; depth = L + 2.
 
     A unit normalises, rectifies, multiplies: branch(x) = W phi(BN(x)), joined to x by the ``rule``; so
@@ -418,26 +453,8 @@ class DenseNet(Network):
         _numbers(self.gain, self.alpha, self.eps)
 
     @property
-    def units(self) -> list[tuple[str, int, int, int]]:
-        """Name, input width, output width and stride (1) of each unit; L entries."""
-        return [(str(i), self.width, self.width, 1) for i in range(self.depth - 2)]
-
-    @property
-    def transitions(self) -> list[int]:
-        """Which units halve a map: none; as for :attr:`ConvNet.transitions`, dimensionless."""
-        return []
-
-    def kernels(self, which: str) -> list[str]:
-        """Names of the parameters that a projection may act on: "units", all their weights.
-
-        Raises
-        ------
-        ValueError
-            If this network has no such kernels.
-        """
-        if which != "units":
-            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
-        return [f"{name}.weight" for name, *_ in self.units]
+    def _square(self) -> range:
+        return range(self.depth - 2)
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
         """Fresh parameters and running statistics, dimensionless, drawn from ``generator`` only.
@@ -496,7 +513,7 @@ class DenseNet(Network):
 
 
 @dataclass(frozen=True)
-class SkipNet(Network):
+class SkipNet(FullyConnected):
     """A fully connected net after Orhan and Pitkow 2018: L hidden layers and a linear one; depth = L + 1.
 
     Hidden layer i computes x_i = phi(W_i x_(i-1) + b_i), and a skip is added after the activation wherever a layer is
@@ -504,19 +521,33 @@ class SkipNet(Network):
     two nor one of their orders. The body of that paper was not at hand: what is recalled of its nets is "our form"
     here. All rules have the same trained parameters.
 
+    Normalisation comes before the activation; its shift takes the place of the bias. No statistics run along: it always
+    uses those of the batch at hand.
+
     Attributes
     ----------
     depth : weighted layers, L + 1, from 2 up
-    rule : "plain" (no skip), "residual" (one from the layer before) or "hyper" (besides, the sum over all layers before
-        that, each through a fixed orthogonal matrix of its own, over their number plus one: hyper-residual)
+    rule : "plain" (no skip), "residual" (one from the layer before), "hyper" (besides, the sum over all layers before
+        that, each through a fixed orthogonal matrix of its own, over their number plus one: hyper-residual) or
+        "inside" (the skip is added before the activation: phi((W + S) x + b))
     width : D, of every hidden layer
     features, outputs : of the data
     skip : what a unit receives around its layer: "identity" (from the unit of the same number), "common" (all the same:
-        the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign) or "spared" (as
-        identity, but the second unit receives nothing)
+        the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign), "spared" (as
+        identity, but the second unit receives nothing), or through a fixed matrix, drawn for each layer: "orthogonal"
+        (evenly distributed), "gaussian" (independent entries, of the same expected size), "copies" (only ``distinct``
+        skip vectors, its rows, each repeated as often as fits, with a tenth of noise) or "whitened" (the orthogonal
+        matrix nearest to those copies)
     activation : phi, one of :data:`SKIP_ACTIVATIONS`
     weights : of hidden layers: "glorot", "he", "orthogonal", or "identity" (with a tenth of Glorot's noise)
     gain : factor on the initial weights of the hidden layers
+    norm : "none", "batch" (BN) or "layer" (layer normalisation, Ba et al. 2016)
+    distinct : how many skip vectors are repeated
+    cancelled : whether the skip's matrix S is taken off the initial weights wherever there is a skip. Under "inside"
+        the net then is the plain one, and stays so under gradient descent without weight decay; under the other rules
+        a layer is phi((W - S) x + b) + S x, cancelled where a unit is active
+    forward_gain : None (states come as large as they come), or: the root mean square of the first state at the start
+        is 1, that of each later one so many times the one before, by a constant factor on each layer's output
 
     Raises
     ------
@@ -533,9 +564,12 @@ class SkipNet(Network):
     activation: str = "relu"
     weights: str = "glorot"
     gain: float = 1.0
+    norm: str = "none"
+    distinct: int = 1
+    cancelled: bool = False
+    forward_gain: float | None = None
 
     eps = BN_EPS
-    norm = "none"
     head_norm = ""
     alpha = None
 
@@ -545,36 +579,29 @@ class SkipNet(Network):
             (self.skip, SKIPS),
             (self.activation, SKIP_ACTIVATIONS),
             (self.weights, SKIP_WEIGHTS),
+            (self.norm, SKIP_NORMS),
         ):
             _one_of(value, choices)
         if not isinstance(self.depth, int) or self.depth < 2:
             raise ValueError(f"depth {self.depth!r} is impossible: choose 2 or more")
         if self.rule == "plain" and self.skip != "identity":
             raise ValueError(f"a plain net has no skip {self.skip!r}: choose the rule 'residual', or leave it")
+        if self.rule == "plain" and self.cancelled:
+            raise ValueError("a plain net has no skip to be cancelled: choose the rule 'residual' or 'inside'")
         _sizes(self.width, self.features, self.outputs)
         _numbers(self.gain, None, self.eps)
+        if self.forward_gain is not None and not (
+            isinstance(self.forward_gain, int | float) and 0 < self.forward_gain < math.inf
+        ):
+            raise ValueError(f"forward_gain {self.forward_gain!r} is impossible: choose a positive number, or None")
+        if not isinstance(self.distinct, int) or not 1 <= self.distinct <= self.width:
+            raise ValueError(f"distinct {self.distinct!r} is impossible: choose 1 to {self.width}, the width")
+        if self.distinct > 1 and self.skip not in ("copies", "whitened"):
+            raise ValueError(f"a skip {self.skip!r} repeats no vectors: choose 'copies' or 'whitened', or distinct=1")
 
     @property
-    def units(self) -> list[tuple[str, int, int, int]]:
-        """Name, input width, output width and stride (1) of each hidden layer after the first; L - 1 entries."""
-        return [(str(i), self.width, self.width, 1) for i in range(1, self.depth - 1)]
-
-    @property
-    def transitions(self) -> list[int]:
-        """Which units halve a map: none; as for :attr:`ConvNet.transitions`, dimensionless."""
-        return []
-
-    def kernels(self, which: str) -> list[str]:
-        """Names of the parameters that a projection may act on: "units", the weights of all layers but the first.
-
-        Raises
-        ------
-        ValueError
-            If this network has no such kernels.
-        """
-        if which != "units":
-            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
-        return [f"{name}.weight" for name, *_ in self.units]
+    def _square(self) -> range:
+        return range(1, self.depth - 1)
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
         """Fresh parameters and (no) running statistics, dimensionless, drawn from ``generator`` only.
@@ -582,13 +609,16 @@ class SkipNet(Network):
         Weights are (D, features), (D, D) and (outputs, D), biases (D,) and (outputs,), all 0. Variances: 2 / (before +
         after) (Glorot and Bengio 2010), also of the last layer; 2 / before (He et al. 2015, "Delving deep into
         rectifiers"); orthogonal ones have the mean square of the latter under a ReLU, half of it under tanh.
+        Normalisation: scale 1, shift 0.
         """
         params: Params = {}
         before = self.features
         for i in range(self.depth - 1):
             weight = torch.randn(self.width, before, generator=generator, dtype=dtype)
             params[f"{i}.weight"] = self.gain * self._sized(weight)
-            params[f"{i}.bias"] = torch.zeros(self.width, dtype=dtype)
+            if self.norm != "none":
+                params[f"{i}.scale"] = torch.ones(self.width, dtype=dtype)
+            params[self._offset(i)] = torch.zeros(self.width, dtype=dtype)
             before = self.width
         weight = torch.randn(self.outputs, self.width, generator=generator, dtype=dtype)
         params["head.weight"] = weight * math.sqrt(2 / (self.width + self.outputs))
@@ -596,7 +626,67 @@ class SkipNet(Network):
         if self.rule == "hyper":
             for i in range(self.depth - 3):
                 params[f"{i}.fixed"] = _rotation(torch.randn(self.width, self.width, generator=generator, dtype=dtype))
+        skipped = [] if self.rule == "plain" else [i for i in range(self.depth - 1) if self._has_skip(i)]
+        if self.skip in DRAWN_SKIPS:
+            for i in skipped:
+                params[f"{i}.skip.fixed"] = self._drawn(generator, dtype)
+        if self.cancelled:
+            for i in skipped:
+                params[f"{i}.weight"] -= self._matrix(params, i)
+        if self.forward_gain is not None:
+            for i in range(self.depth - 1):
+                params[f"{i}.size.fixed"] = torch.ones((), dtype=dtype)
         return params, {}
+
+    @torch.no_grad()
+    def measure_size(self, params: Params, x: Tensor) -> None:
+        """Set the constant factors so that the states of ``x`` have the sizes of ``forward_gain``, in place (ours).
+
+        Dimensionless; from the first layer to the last. A state that is 0 everywhere makes its factor infinite, and
+        the run is lost.
+        """
+        if self.forward_gain is None:
+            return
+        # The walk is lazy: a state that is changed in place is the one that the next layer receives.
+        for i, state in enumerate(self.walk(params, x, self.normaliser(params))):
+            factor = self.forward_gain**i / state.square().mean().sqrt()
+            params[f"{i}.size.fixed"].mul_(factor)
+            state.mul_(factor)
+
+    def incoming(self, params: Params, i: int) -> Tensor:
+        """The weights into the units of hidden layer ``i``, rows of (D, before), dimensionless.
+
+        Under the rule "inside" with the skip's (ours: they are what a unit receives its input through).
+        """
+        weight = params[f"{i}.weight"]
+        return weight + self._matrix(params, i) if self.rule == "inside" and self._has_skip(i) else weight
+
+    def _matrix(self, params: Params, i: int) -> Tensor:
+        """The skip's matrix S around layer ``i``, (D, D)."""
+        weight = params[f"{i}.weight"]
+        return self._skip(params, i, torch.eye(self.width, dtype=weight.dtype, device=weight.device)).T
+
+    def _has_skip(self, i: int) -> bool:
+        return i > 0 or self.features == self.width
+
+    def _offset(self, i: int) -> str:
+        """What is added to a layer's units before the activation: its bias, or the shift of its normalisation."""
+        return f"{i}.bias" if self.norm == "none" else f"{i}.shift"
+
+    def _drawn(self, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """A fixed matrix (D, D) of the kind ``skip``, whose rows are the skip vectors, of length 1 or nearly so."""
+        noise = torch.randn(self.width, self.width, generator=generator, dtype=dtype)
+        if self.skip == "gaussian":
+            return noise * self.width**-0.5
+        rotation = _rotation(noise)
+        if self.skip == "orthogonal":
+            return rotation
+        noise = torch.randn(self.width, self.width, generator=generator, dtype=dtype) * self.width**-0.5
+        copies = rotation[torch.arange(self.width) % self.distinct] + NEAR * noise
+        if self.skip == "copies":
+            return copies
+        u, _, vh = torch.linalg.svd(copies.double())
+        return (u @ vh).to(dtype)
 
     def _sized(self, weight: Tensor) -> Tensor:
         """Standard normal ``weight`` (after, before), made into initial weights."""
@@ -621,12 +711,18 @@ class SkipNet(Network):
         """The hidden layers' outputs one after the other, (B, D), dimensionless; see :meth:`Network.states` (ours)."""
         h, passed = x.flatten(1), []
         for i in range(self.depth - 1):
-            branch = self._phi(F.linear(h, params[f"{i}.weight"], params[f"{i}.bias"]))
+            skip = self._skip(params, i, h) if self.rule != "plain" and self._has_skip(i) else None
+            into = F.linear(h, params[f"{i}.weight"], params.get(f"{i}.bias"))
+            if self.rule == "inside" and skip is not None:
+                into, skip = into + skip, None
+            branch = self._phi(self._normalised(params, i, into))
             if responses is not None:
                 responses.append(branch)
-            state = branch if self.rule == "plain" or h.shape != branch.shape else branch + self._skip(h)
+            state = branch if skip is None else branch + skip
             if self.rule == "hyper" and i > 1:
                 state = state + sum(F.linear(early, params[f"{k}.fixed"]) for k, early in enumerate(passed[:-1])) / i
+            if self.forward_gain is not None:
+                state = params[f"{i}.size.fixed"] * state
             yield (h := _nudged(state, nudges, i))
             passed.append(h)
 
@@ -637,8 +733,22 @@ class SkipNet(Network):
     def _phi(self, h: Tensor) -> Tensor:
         return h.relu() if self.activation == "relu" else h.tanh()
 
-    def _skip(self, h: Tensor) -> Tensor:
-        """What goes around a layer, (B, D): the fixed matrix S of the field ``skip`` times ``h``."""
+    def _normalised(self, params: Params, i: int, into: Tensor) -> Tensor:
+        """Mean 0 and variance 1 over the batch, or over the layer's units, then scale and shift.
+
+        Written out, because PyTorch's own BN, mapped over seeds, rounds differently when they are grouped differently.
+        """
+        if self.norm == "none":
+            return into
+        over = 0 if self.norm == "batch" else 1
+        centred = into - into.mean(over, keepdim=True)
+        normal = centred * (centred.square().mean(over, keepdim=True) + self.eps).rsqrt()
+        return normal * params[f"{i}.scale"] + params[f"{i}.shift"]
+
+    def _skip(self, params: Params, i: int, h: Tensor) -> Tensor:
+        """What goes around layer ``i``, (B, D): the fixed matrix S of the field ``skip`` times ``h``."""
+        if self.skip in DRAWN_SKIPS:
+            return F.linear(h, params[f"{i}.skip.fixed"])
         units = torch.arange(self.width, device=h.device)
         match self.skip:
             case "identity":
@@ -652,23 +762,23 @@ class SkipNet(Network):
         return h.sum(-1, keepdim=True) * self.width**-0.5 * signs
 
     def _unit(self, params: Params, unit: int, whole: bool) -> Tensor:
-        """The weights into a unit of the first layer and its bias; ``whole``: those out of it, too."""
+        """The weights into a unit of the first layer and its bias or shift; ``whole``: those out of it, too."""
         after = "1.weight" if self.depth > 2 else "head.weight"
-        incoming = [params["0.weight"][unit], params["0.bias"][unit : unit + 1]]
+        incoming = [params["0.weight"][unit], params[self._offset(0)][unit : unit + 1]]
         return torch.cat([*incoming, params[after][:, unit]] if whole else incoming)
 
     def place(self, params: Params, point: str, distance: float, whole: bool, generator: torch.Generator) -> None:
         """Move the second unit of the first layer, in place, to a ``distance`` from a singular point, in any direction.
 
-        Its weights and bias become 0 ("elimination"), those of the first unit ("overlap") or their negatives
+        Its weights and bias (or shift) become 0 ("elimination"), those of the first unit ("overlap") or their negatives
         ("mirror": under tanh the two units are linearly dependent), plus a vector of that length; dimensionless.
         ``whole``: the weights out of the unit, too. Source: the singularities of Orhan and Pitkow 2018; the mirror, for
         the third, is our choice.
         """
         _one_of(point, tuple(SINGULARITIES))
-        direction = torch.randn(len(self._unit(params, 1, whole)), generator=generator, dtype=params["0.bias"].dtype)
+        direction = torch.randn(len(self._unit(params, 1, whole)), generator=generator, dtype=params["0.weight"].dtype)
         new = SINGULARITIES[point] * self._unit(params, 0, whole) + distance * direction / direction.norm()
-        params["0.weight"][1], params["0.bias"][1] = new[: self.features], new[self.features]
+        params["0.weight"][1], params[self._offset(0)][1] = new[: self.features], new[self.features]
         if whole:
             params["1.weight" if self.depth > 2 else "head.weight"][:, 1] = new[self.features + 1 :]
 

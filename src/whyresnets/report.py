@@ -360,7 +360,7 @@ def _code(record: store.Record) -> str:
 
 
 def best_rates(chapter: Chapter) -> Table:
-    """The learning-rate grid of each arm: mean training loss in nats at each rate; the best is bold."""
+    """The learning-rate grid of each arm: mean outcome of the chapter, in nats, at each rate; the best is bold."""
     record = store.record(f"{chapter.name}-grid")
     if record is None:
         return Table(("arm",), [(NOT_RUN,)])
@@ -368,7 +368,7 @@ def best_rates(chapter: Chapter) -> Table:
     rows = []
     for arm, specs in chapter.grid.items():
         found = {spec.rate: record.runs(spec, 10000) for spec in specs}
-        loss = {rate: float(np.mean(claims.training_loss(runs))) for rate, runs in found.items()}
+        loss = {rate: float(np.mean(chapter.outcome(runs))) for rate, runs in found.items()}
         best = min(loss, key=loss.get)
         cells = [f"**{loss[r]:.2f}**" if r == best else f"{loss[r]:.2f}" if r in loss else "" for r in rates]
         rows.append((arm, *cells))

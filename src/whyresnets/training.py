@@ -35,6 +35,20 @@ TARGETS = ("labels", "teacher", "own")
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("float32", "bfloat16", "float64")
 PARTS = ("affine", "head")
+ONLY_SKIP = (  # fields of a Spec that only the family "skip" knows
+    "skip",
+    "targets",
+    "point",
+    "spectra",
+    "distinct",
+    "cancelled",
+    "forward_gain",
+    "draw",
+    "bias_pull",
+    "bias_mean",
+    "bias_spread",
+)
+TARGET = ".target.fixed"  # how the names of those parameters end to which biases are pulled
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
 
 
@@ -51,7 +65,11 @@ class Spec:
         (chosen by us: digits are small), and a single one for a dense net
     padding, silent, order : of a convolutional network
     activation, weights : of a fully connected one
-    skip : of a "skip" net
+    skip, distinct, cancelled, forward_gain : of a "skip" net
+    draw : which of a seed's initialisations, of a "skip" net: other weights, all else drawn the same
+    bias_pull, bias_mean, bias_spread : BiasReg of Orhan and Pitkow 2018, as recalled: the loss of a "skip" net has a
+        term of ``bias_pull`` times the sum of squared distances between each hidden bias and a target, normal with that
+        mean and spread, drawn once; no reading contains it. With mean and spread 0: BiasL2
     targets : what such a net learns: "labels"; the outputs of a "teacher", a plain net drawn for this seed, the same in
         every arm, in which every last unit counts alike, plus or minus 1; or its "own" outputs at the start, so that
         its error is 0; the last two with half the squared distance as loss
@@ -75,7 +93,7 @@ class Spec:
         ("": none; else see ``kernels`` of the network), and the spread of the singular values they get
     signals : read the responses, states and gradients by layer, from 256 training examples
     watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
-        states are read
+        states are read; of a "skip" net all that :func:`whyresnets.measures.by_layer` says
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
 
     Raises
@@ -107,6 +125,13 @@ class Spec:
     distance: float = 0.0
     whole: bool = False
     spectra: tuple[int, ...] = ()
+    distinct: int = 1
+    cancelled: bool = False
+    forward_gain: float | None = None
+    draw: int = 0
+    bias_pull: float = 0.0
+    bias_mean: float = 0.0
+    bias_spread: float = 0.0
     warmup: float = 0.1
     schedule: str = "cosine"
     batch: int = 64
@@ -129,7 +154,7 @@ class Spec:
             if not isinstance(value, list | tuple):
                 raise ValueError(f"{name} {value!r} is impossible: choose a tuple")
             object.__setattr__(self, name, tuple(value))
-        for name in ("augment", "silent", "signals", "whole"):
+        for name in ("augment", "silent", "signals", "whole", "cancelled"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose True or False")
         if self.data not in data.NAMES:
@@ -143,7 +168,8 @@ class Spec:
         for name in ("steps", "batch"):
             if not isinstance(getattr(self, name), int):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose a whole number")
-        for name in ("rate", "warmup", "momentum", "weight_decay", "spread", "growth", "momentum_start", "distance"):
+        numbers = "rate", "warmup", "momentum", "weight_decay", "spread", "growth", "momentum_start", "distance"
+        for name in (*numbers, "bias_pull", "bias_mean", "bias_spread"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and abs(value) < math.inf):
                 raise ValueError(f"{name} {value!r} is impossible: choose a finite number")
@@ -182,15 +208,20 @@ class Spec:
             raise ValueError("distance and whole belong to a point: choose one, and a distance of 0 or more")
         if (self.data in data.OUTPUTS) != (self.targets != "labels"):
             raise ValueError(f"{self.data} with targets {self.targets!r} is impossible: choose points with a teacher")
+        if type(self.draw) is not int or self.draw < 0:
+            raise ValueError(f"draw {self.draw!r} is impossible: choose a whole number from 0 up")
+        if min(self.bias_pull, self.bias_spread) < 0 or ((self.bias_mean or self.bias_spread) and not self.bias_pull):
+            raise ValueError("bias_mean and bias_spread belong to a pull: choose bias_pull > 0, and a spread >= 0")
         if self.family != "skip":
-            if self.spectra or self.point or self.targets != "labels" or self.skip != "identity":
-                raise ValueError(
-                    "skip, targets, point and spectra need family='skip': choose that family, or leave them"
-                )
-        elif self.signals or self.watch or self.project or self.untrained or self.augment or self.momentum_start:
-            raise ValueError(
-                "a skip net has no signals, watch, project, untrained, augment, momentum_start: leave them"
-            )
+            alien = [name for name in ONLY_SKIP if getattr(self, name) != getattr(Spec, name)]
+            if alien:
+                raise ValueError(f"{', '.join(alien)} need family='skip': choose that family, or leave them")
+        elif self.signals or self.project or self.untrained or self.augment or self.momentum_start:
+            raise ValueError("a skip net has no signals, project, untrained, augment, momentum_start: leave them")
+        elif self.bias_pull and self.norm != "none":
+            raise ValueError("a net with normalisation has no biases to pull: choose norm='none'")
+        elif self.point and (self.cancelled or (self.norm != "none" and (self.steps or self.distance))):
+            raise ValueError("near a point a net is neither cancelled nor normalised: choose steps=0 and distance=0")
         elif self.point == "mirror" and self.activation != "tanh":
             raise ValueError("only under tanh is a mirror image dependent: choose activation='tanh'")
         elif self.targets == "own" and self.precision != "float64":
@@ -239,12 +270,26 @@ class Spec:
                 self.eps,
             )
         if self.family == "skip":
-            odd = self.silent, self.padding, self.order, self.norm, self.head_norm, self.alpha, self.eps
-            if len(self.widths) != 1 or odd != (False, "zeros", "post", "none", "", None, BN_EPS):
-                raise ValueError("a skip net has one width, and no normalisation: choose norm='none' and one width")
-            outputs = data.OUTPUTS.get(self.data, 10)
-            sizes = self.widths[0], math.prod(shape), outputs
-            return SkipNet(self.depth, self.rule, *sizes, self.skip, self.activation, self.weights, self.gain)
+            odd = self.silent, self.padding, self.order, self.head_norm, self.alpha, self.eps
+            if len(self.widths) != 1 or odd != (False, "zeros", "post", "", None, BN_EPS):
+                raise ValueError(
+                    "a skip net has no silent, padding, order, head_norm, alpha, eps: choose one width alone"
+                )
+            return SkipNet(
+                self.depth,
+                self.rule,
+                self.widths[0],
+                math.prod(shape),
+                data.OUTPUTS.get(self.data, 10),
+                self.skip,
+                self.activation,
+                self.weights,
+                self.gain,
+                self.norm,
+                self.distinct,
+                self.cancelled,
+                self.forward_gain,
+            )
         if (self.activation, self.weights) != ("relu", "he"):
             raise ValueError("a convolutional net has ReLUs and He's weights here: choose family='dense' for others")
         return ConvNet(
@@ -284,10 +329,13 @@ class Runs:
 
     ``curve`` (S, T) is the mini-batch loss at each step, in nats. ``train_loss``, ``train_error``
     are over all training examples in one batch with batch statistics; ``eval_loss``,
-    ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own.
-    ``seconds`` is the time of each run on one core. Further readings as the Spec asks: of the signals by layer see
-    :mod:`whyresnets.measures`; ``watched_gradient_norm`` (S, K, L + 1) is the gradient's norm at the states, at
-    the K steps of ``watch``; ``transition_condition`` (S, transitions) the condition number of the transition
+    ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own (and in a "skip"
+    net so do all, for it has no others). ``seconds`` is the time of each run on one core. Further readings as the Spec
+    asks: of the signals by layer see :mod:`whyresnets.measures`; ``watched_gradient_norm`` (S, K, L + 1) is the
+    gradient's norm at the states, at the K steps of ``watch``; of a "skip" net, where it is (S, K, L), also the other
+    measures of :func:`whyresnets.measures.by_layer`, (S, K, L) or (S, K), and ``watched_capped_curve`` (S, K), the mean
+    mini-batch loss of the steps before, each counted as chance at most, and as chance once a run has diverged (NaN
+    before the first step). ``transition_condition`` (S, transitions) is the condition number of the transition
     convolutions at the end. Of the spectra at the K steps of ``spectra``, see :mod:`whyresnets.curvature`:
     ``hessian_zeros`` (S, K), ``hessian_degenerate`` and ``hessian_negative`` (S, K, E), the same of
     ``gauss_newton``, and ``spectra_loss`` (S, K), the training loss then; ``distance`` (S, T) is that from the
@@ -388,13 +436,21 @@ def begin(spec: Spec, seed: int, known: data.Dataset, device: str = "cpu") -> St
     net = spec.net(known.x_train.shape[1:])
     place = {"device": device, "memory_format": torch.channels_last}  # 1.1 times as fast as contiguous
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
-    params, running = net.initial(generator(seed, "initialisation"), dtype)
+    purpose = f"initialisation {spec.draw}" if spec.draw else "initialisation"
+    params, running = net.initial(generator(seed, purpose), dtype)
     if spec.point:
         net.place(params, spec.point, spec.distance, spec.whole, generator(seed, "point"))
     params = {name: p.to(**place) if p.ndim == 4 else p.to(device) for name, p in params.items()}
     x_train = known.x_train.to(**place, dtype=dtype)
     if spec.norm == "frozen":
         net.measure_frozen(params, x_train)
+    if spec.forward_gain is not None:
+        net.measure_size(params, x_train)
+    if spec.bias_pull:
+        drawn = generator(seed, "bias targets")
+        for name in [f"{i}.bias" for i in range(spec.depth - 1)]:
+            noise = torch.randn(params[name].shape, generator=drawn, dtype=dtype).to(device)
+            params[name + TARGET] = spec.bias_mean + spec.bias_spread * noise
     x_test = known.x_test.to(**place, dtype=dtype)
     y_train, y_test = known.y_train.to(device), known.y_test.to(device)
     if spec.targets != "labels":
@@ -415,7 +471,8 @@ def _taught(spec: Spec, seed: int, net: Net, params: Params, x: Tensor) -> Tenso
     """The outputs to be learnt at ``x``, (B, outputs)."""
     if spec.targets == "own":
         return net.logits(params, x)
-    plain = replace(net, rule="plain", skip="identity")
+    same = {"norm": "none", "distinct": 1, "cancelled": False, "forward_gain": None}
+    plain = replace(net, rule="plain", skip="identity", **same)
     teacher, _ = plain.initial(generator(seed, "teacher"), x.dtype)
     teacher["head.weight"].sign_()
     return plain.logits({name: p.to(x.device) for name, p in teacher.items()}, x)
@@ -481,13 +538,18 @@ def descend_together(spec: Spec, starts: Sequence[Start]) -> list[dict]:
     outputs = torch.func.vmap(net.logits)
     loss = torch.func.vmap(measures.mean_loss)
     which = torch.arange(len(starts))[:, None]
-    curves, distances, spectra = [], [], [[] for _ in starts]
+    curves, distances = [], []
+    spectra, watched = [[] for _ in starts], [[] for _ in starts]
 
     def look(step: int) -> None:
         """What is read before a step, and after the last."""
         if step in spec.spectra:
             for i, found in enumerate(spectra):
                 found.append(_spectra(net, {name: p[i].detach() for name, p in params.items()}, x[i], y[i]))
+        if step in spec.watch:
+            for i, found in enumerate(watched):
+                at = {name: p[i].detach() for name, p in params.items()}
+                found.append(measures.by_layer(net, at, x[i], y[i]))
         if spec.point and step < spec.steps:
             distances.append(torch.func.vmap(lambda p: net.distance(p, spec.point, spec.whole))(params).detach())
 
@@ -499,6 +561,7 @@ def descend_together(spec: Spec, starts: Sequence[Start]) -> list[dict]:
         curves.append(losses.detach())
         optimiser.zero_grad()
         losses.sum().backward()
+        _pull(spec, params)
         optimiser.step()
     look(spec.steps)
     readings = []
@@ -512,10 +575,22 @@ def descend_together(spec: Spec, starts: Sequence[Start]) -> list[dict]:
         read = {"curve": curve.masked_fill(lost, math.nan)}
         if distances:
             read["distance"] = torch.stack([d[i] for d in distances])
-        if spectra[i]:
-            read |= {name: torch.stack([s[name] for s in spectra[i]]) for name in spectra[i][0]}
+        for found, prefix in ((spectra[i], ""), (watched[i], "watched_")):
+            if found:
+                read |= {prefix + name: torch.stack([f[name] for f in found]) for name in found[0]}
+        if spec.watch and spec.targets == "labels":
+            capped = read["curve"].double().nan_to_num(nan=math.inf).clamp(max=math.log(net.outputs))
+            read["watched_capped_curve"] = torch.stack([capped[:step].mean() for step in spec.watch])
         readings.append(read)
     return readings
+
+
+def _pull(spec: Spec, params: Params) -> None:
+    """Add to the gradients of the hidden biases that of ``bias_pull`` times their squared distance to their targets."""
+    for name in params:
+        if name.endswith(TARGET):
+            bias = params[name.removesuffix(TARGET)]
+            bias.grad += 2 * spec.bias_pull * (bias.detach() - params[name])
 
 
 def _spectra(net: Net, params: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -604,7 +679,7 @@ def _readings(spec: Spec, start: Start) -> dict:
     net, params, running = start.net, start.params, start.running
     train_set, test_set = start.train_set, start.test_set
     read = {}
-    evaluation = running or None  # without normalisation there are no statistics to run
+    evaluation = running or None  # "skip" nets, and nets without normalisation, have no statistics that run
     read["train_loss"], read["train_error"] = measures.loss_and_error(net, params, *train_set)
     read["eval_loss"], read["eval_error"] = measures.loss_and_error(net, params, *train_set, evaluation)
     _, read["test_error"] = measures.loss_and_error(net, params, *test_set, evaluation)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from whyresnets import curvature, data, report, sweeps, training
-from whyresnets.claims import Chapter, Claim, Condition, Effect, Test
+from whyresnets.claims import Chapter, Claim, Condition, Effect, Test, eigenvalue_share, gauss_newton_zeros
 from whyresnets.models import SINGULARITIES
 from whyresnets.training import Runs, Spec
 
@@ -22,7 +22,6 @@ SLOWER = 0.1  # decades: what a start a hundred times nearer must add to the way
 A_TENTH = 0.1  # of all eigenvalues; of a nat of training loss: as fast (chosen by us)
 MORE = 0.15  # of all eigenvalues: a difference of two nets that we call one (chosen by us)
 MANY = 20  # seeds of a reader's own run, where a seed takes a moment (chosen by us)
-DEGENERATE = 1e-4  # of the largest eigenvalue: nearer to 0 counts as degenerate (chosen by us)
 AS_GOOD_AS_ZERO = 1e-10  # of the largest eigenvalue: another such threshold (chosen by us)
 
 # --- The arms: counts at singular points --------------------------------------------------------
@@ -143,14 +142,6 @@ LAPTOP = {**COUNTS, **CRITICAL, **RELU, **WAYS, **DEEP_ARMS}
 # --- Readings -----------------------------------------------------------------------------------
 
 
-def gauss_newton_zeros(runs: Runs) -> np.ndarray:
-    """Eigenvalues of the Gauss-Newton matrix that are 0 but for rounding, at the first reading, dimensionless (S,).
-
-    Source: ours, for the "singular" of Orhan and Pitkow 2018, section 2.1.
-    """
-    return np.where(runs.finished, runs["gauss_newton_zeros"][:, 0], np.nan)
-
-
 def hessian_zeros(runs: Runs) -> np.ndarray:
     """Eigenvalues of the Hessian that are 0 but for rounding, at the first reading, dimensionless (S,).
 
@@ -183,24 +174,14 @@ def slowing(far: Runs, near: Runs) -> np.ndarray:
     return np.log10(escape_steps(near) / escape_steps(far))
 
 
-def share(runs: Runs, reading: str, threshold: float = DEGENERATE) -> np.ndarray:
-    """A share of eigenvalues at every step of ``spectra``, dimensionless (S, K).
-
-    ``reading`` is one of "gauss_newton_degenerate", "hessian_degenerate", "hessian_negative"; see
-    :mod:`whyresnets.curvature`. Source: Orhan and Pitkow 2018, as recalled; the threshold is ours.
-    """
-    (where,) = np.flatnonzero(np.isclose(curvature.THRESHOLDS, threshold, rtol=1e-6, atol=0))
-    return np.where(runs.finished[:, None], runs[reading][:, :, where], np.nan)
-
-
 def early_gauss_newton(runs: Runs) -> np.ndarray:
-    """Degenerate share of the Gauss-Newton matrix after one epoch, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "gauss_newton_degenerate")[:, EARLY]
+    """Degenerate share of the Gauss-Newton matrix after one epoch, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "gauss_newton_degenerate")[:, EARLY]
 
 
 def early_gauss_newton_zeros(runs: Runs) -> np.ndarray:
-    """The same at :data:`AS_GOOD_AS_ZERO`, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "gauss_newton_degenerate", AS_GOOD_AS_ZERO)[:, EARLY]
+    """The same at :data:`AS_GOOD_AS_ZERO`, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "gauss_newton_degenerate", AS_GOOD_AS_ZERO)[:, EARLY]
 
 
 def loss_after_five_epochs(runs: Runs) -> np.ndarray:
@@ -209,28 +190,28 @@ def loss_after_five_epochs(runs: Runs) -> np.ndarray:
 
 
 def negative_at_the_start(runs: Runs) -> np.ndarray:
-    """Negative share of the Hessian before training, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "hessian_negative")[:, 0]
+    """Negative share of the Hessian before training, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "hessian_negative")[:, 0]
 
 
 def gauss_newton_at_the_start(runs: Runs) -> np.ndarray:
-    """Degenerate share of the Gauss-Newton matrix before training, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "gauss_newton_degenerate")[:, 0]
+    """Degenerate share of the Gauss-Newton matrix before training, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "gauss_newton_degenerate")[:, 0]
 
 
 def early_hessian(runs: Runs) -> np.ndarray:
-    """Degenerate share of the Hessian after one epoch, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "hessian_degenerate")[:, EARLY]
+    """Degenerate share of the Hessian after one epoch, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "hessian_degenerate")[:, EARLY]
 
 
 def early_negative(runs: Runs) -> np.ndarray:
-    """Negative share of the Hessian after one epoch, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "hessian_negative")[:, EARLY]
+    """Negative share of the Hessian after one epoch, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "hessian_negative")[:, EARLY]
 
 
 def late_gauss_newton(runs: Runs) -> np.ndarray:
-    """Degenerate share of the Gauss-Newton matrix after 36 epochs, dimensionless (S,); see :func:`share` (ours)."""
-    return share(runs, "gauss_newton_degenerate")[:, LATE]
+    """Degenerate share of the Gauss-Newton matrix after 36 epochs, dimensionless (S,) (ours)."""
+    return eigenvalue_share(runs, "gauss_newton_degenerate")[:, LATE]
 
 
 # --- What the claims predict --------------------------------------------------------------------
