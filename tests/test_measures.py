@@ -124,9 +124,13 @@ def test_what_is_read_by_layer_equals_its_definitions_one_unit_at_a_time():
         assert read["silent_share"][i].item() == pytest.approx(sum(not any(u) for u in out.T.tolist()) / 5)
         assert read["silent_share"][1] >= 0.2
         assert read["incoming_norm"][i].item() == pytest.approx(sum(u.norm().item() for u in weight) / 5)
-        pairs = [F.cosine_similarity(weight[a], weight[b], 0).item() for a in range(5) for b in range(5) if a != b]
+        pairs = [abs(F.cosine_similarity(weight[a], weight[b], 0).item()) for a in range(5) for b in range(5) if a != b]
         assert read["weight_overlap"][i].item() == pytest.approx(sum(pairs) / 20)
-        values = torch.linalg.eigvalsh(torch.cov(out.T))
+        constant = [len(set(u)) == 1 for u in h.T.tolist()]
+        assert read["constant_share"][i].item() == pytest.approx(sum(constant) / 5)
+        varying = sum(((u - u.mean()) ** 2).sum() for u in h.T) / (h**2).sum()
+        assert read["varying_share"][i].item() == pytest.approx(varying.item())
+        values = torch.linalg.eigvalsh(torch.cov(h.T))
         assert read["independent_share"][i].item() == pytest.approx((values.sum() ** 2 / (values**2).sum() / 5).item())
     loss, error = measures.loss_and_error(net, params, x, y)
     assert (read["loss"].item(), read["error"].item()) == pytest.approx((loss, error), rel=1e-12)
@@ -138,6 +142,7 @@ def test_what_is_read_by_layer_equals_its_definitions_one_unit_at_a_time():
 def test_what_does_not_vary_has_no_dimension():
     draw = torch.Generator().manual_seed(0)
     constant = torch.rand(8, generator=draw).expand(1400, 8)
+    assert measures.constant_share(constant) == 1 and measures.varying_share(constant) < 1e-12
     assert measures.independent_share(constant) == 0
     one = constant + torch.randn(1400, 1, generator=draw) * torch.rand(8, generator=draw)
     assert measures.independent_share(one.double()).item() == pytest.approx(1 / 8)
@@ -148,7 +153,7 @@ def test_what_does_not_vary_has_no_dimension():
 def test_a_cancelled_skip_inside_reads_as_the_plain_net_that_it_is():
     generator = torch.Generator().manual_seed(3)
     x, y = torch.randn(8, 3, generator=generator, dtype=torch.float64), torch.arange(8) % 4
-    nets = SkipNet(4, "plain", 5, 3, 4), SkipNet(4, "inside", 5, 3, 4, skip="common", cancelled=True)
+    nets = SkipNet(4, "plain", 5, 3, 4), SkipNet(4, "inside", 5, 3, 4, skip="common", cancelled="own")
     one, two = (
         measures.by_layer(net, net.initial(torch.Generator().manual_seed(1), torch.float64)[0], x, y) for net in nets
     )

@@ -501,8 +501,9 @@ def test_the_skips_are_the_matrices_that_they_are_said_to_be():
         plain = models.SkipNet(2, "plain", 4, 4)
         (with_skip,), (without,) = net.states(params, x), plain.states(params, x)
         assert torch.allclose(with_skip - without, x @ matrix.T)
-        cancelled = replace(net, cancelled=True).initial(torch.Generator().manual_seed(1), torch.float64)[0]
-        assert torch.allclose(params["0.weight"] - cancelled["0.weight"], matrix)
+        for off, moved in (("own", matrix), ("next", torch.cat([matrix[-1:], matrix[:-1]]))):
+            other = replace(net, cancelled=off).initial(torch.Generator().manual_seed(1), torch.float64)[0]
+            assert torch.allclose(params["0.weight"] - other["0.weight"], moved)
 
 
 def test_drawn_skips_have_as_many_distinct_vectors_as_asked():
@@ -525,6 +526,10 @@ def test_drawn_skips_have_as_many_distinct_vectors_as_asked():
         assert torch.allclose(whitened @ whitened.T, eye)
         assert torch.allclose(whitened.T @ copies, (whitened.T @ copies).T)  # polar: what is left is symmetric
         assert torch.linalg.eigvalsh(whitened.T @ copies).min() > 0
+        turned = drawn_skip("turned", distinct)
+        assert torch.allclose(turned.T @ turned, copies.T @ copies)  # the same skip, but for a rotation after it
+        cosines = F.normalize(turned, dim=1) @ F.normalize(turned, dim=1).T - eye
+        assert distinct == 1 or cosines.abs().max() < 0.98
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer"])
@@ -562,7 +567,9 @@ def test_constant_factors_give_the_states_the_sizes_that_were_asked(rule):
 
 def test_a_skip_inside_that_is_cancelled_is_the_plain_net():
     plain, inside, outside = (
-        models.SkipNet(5, rule, 6, 6, skip="orthogonal" if rule != "plain" else "identity", cancelled=rule != "plain")
+        models.SkipNet(
+            5, rule, 6, 6, skip="orthogonal" if rule != "plain" else "identity", cancelled="own" * (rule != "plain")
+        )
         for rule in ("plain", "inside", "residual")
     )
     x = torch.randn(9, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -639,6 +646,6 @@ def test_an_impossible_skip_net_says_what_to_choose(change):
     with pytest.raises(ValueError, match=r"choose|is not one of"):
         models.SkipNet(**{"depth": 3, "rule": "residual", **change})
     with pytest.raises(ValueError, match="no skip to be cancelled"):
-        models.SkipNet(3, "plain", cancelled=True)
+        models.SkipNet(3, "plain", cancelled="own")
     with pytest.raises(ValueError, match="choose"):
         models.SkipNet(3).kernels("transitions")

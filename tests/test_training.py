@@ -134,7 +134,7 @@ def test_every_field_of_a_spec_changes_what_is_asked(tiny):
         "whole": (STUDENT, {"whole": True}),
         "spectra": (TOGETHER, {"spectra": (0,)}),
         "distinct": (TOGETHER.but(skip="copies"), {"distinct": 2}),
-        "cancelled": (TOGETHER, {"cancelled": True}),
+        "cancelled": (TOGETHER, {"cancelled": "own"}),
         "forward_gain": (TOGETHER, {"forward_gain": 1.0}),
         "draw": (TOGETHER, {"draw": 1}),
         "bias_pull": (TOGETHER, {"bias_pull": 0.1}),
@@ -371,8 +371,8 @@ def test_another_draw_is_another_net_in_the_same_order_of_examples():
 def test_a_skip_inside_that_is_cancelled_follows_the_plain_net_step_for_step():
     """In 64 bits, for the first steps: subtracting a constant matrix from the weights is all that differs."""
     plain = TOGETHER.but(rule="plain", depth=6, precision="float64", weight_decay=0.0, spectra=(), steps=20)
-    inside = plain.but(rule="inside", cancelled=True)
-    curves = [train(spec, 0)["curve"] for spec in (plain, inside, plain.but(rule="residual", cancelled=True))]
+    inside = plain.but(rule="inside", cancelled="own")
+    curves = [train(spec, 0)["curve"] for spec in (plain, inside, plain.but(rule="residual", cancelled="own"))]
     assert curves[1] == pytest.approx(curves[0], rel=0, abs=1e-10)
     assert abs(curves[2] - curves[0]).max() > 1e-2
     decayed = [train(spec.but(weight_decay=0.1), 0)["curve"] for spec in (plain, inside)]
@@ -395,7 +395,7 @@ def test_a_teacher_is_the_same_in_every_arm_and_another_for_every_seed():
     assert torch.equal(targets(0), targets(0, rule="plain")) and torch.equal(targets(0), targets(0, point="mirror"))
     assert torch.equal(targets(0), targets(0, skip="common")) and not torch.equal(targets(0), targets(1))
     point = {"point": "", "distance": 0.0}
-    for changes in ({"norm": "batch"}, {"forward_gain": 2.0}, {"cancelled": True}, {"skip": "copies", "distinct": 2}):
+    for changes in ({"norm": "batch"}, {"forward_gain": 2.0}, {"cancelled": "own"}, {"skip": "copies", "distinct": 2}):
         assert torch.equal(targets(0), targets(0, **point, **changes))
     three = training.begin(STUDENT.but(data="gaussian-4"), 0, data.load("gaussian-4")).train_set[1]
     assert three.shape == (256, 3) and not torch.equal(three[:, 0], three[:, 1])
@@ -452,7 +452,7 @@ def test_a_seed_that_diverges_disturbs_no_other(monkeypatch):
         {"draw": -1},
         {"draw": True},
         {"cancelled": "no"},
-        {"point": "overlap", "cancelled": True},
+        {"point": "overlap", "cancelled": "own"},
         {"point": "overlap", "norm": "batch"},
         {"eps": 1e-3},
         {"signals": True},

@@ -90,7 +90,7 @@ def state_gradient_norm(net: Net, params: Params, x: Tensor, y: Tensor) -> Tenso
     return torch.stack([g.norm() for g in torch.autograd.grad(loss, nudges)])
 
 
-# --- One layer of a fully connected net: its activations (B, D), or the weights into its units (D, before) ----
+# --- One layer of a fully connected net: activations or states (B, D), or weights into units (D, before) -----
 
 
 def size(h: Tensor) -> Tensor:
@@ -109,13 +109,30 @@ def active_share(a: Tensor) -> Tensor:
 def silent_share(a: Tensor) -> Tensor:
     """Share of units whose activation (B, D) is 0 for every example, (), dimensionless.
 
-    Source: ours, for the elimination singularities of Orhan and Pitkow 2018.
+    Source: ours, for the elimination singularities of Orhan and Pitkow 2018; its own weights learn nothing, but a
+    skip may lead around it.
     """
     return (a == 0).all(0).to(a.dtype).mean()
 
 
+def constant_share(h: Tensor) -> Tensor:
+    """Share of units whose state (B, D), skip and all, is the same for every example, (), dimensionless.
+
+    Source: ours, for the elimination singularities of Orhan and Pitkow 2018: the weights out of it say nothing.
+    """
+    return (h == h[0]).all(0).to(h.dtype).mean()
+
+
+def varying_share(h: Tensor) -> Tensor:
+    """Share of a state's mean square (B, D) that differs between examples, (), dimensionless (ours).
+
+    0: every example gives the same state, whatever its size.
+    """
+    return (h - h.mean(0)).square().mean() / h.square().mean()
+
+
 def independent_share(a: Tensor) -> Tensor:
-    """Over how many dimensions activations (B, D) spread, as a share of D, (), dimensionless.
+    """Over how many dimensions states (B, D) spread, as a share of D, (), dimensionless.
 
     The participation ratio of the eigenvalues of their covariance, (sum)^2 / sum of squares, over D: 1 where all
     units vary alike and independently, 1 / D where all are proportional, 0 where nothing varies. Source: ours, for the
@@ -137,13 +154,14 @@ def incoming_norm(w: Tensor) -> Tensor:
 
 
 def weight_overlap(w: Tensor) -> Tensor:
-    """Mean cosine between the weights into two units, the rows of ``w`` (D, before), over all pairs, ().
+    """Mean |cosine| between the weights into two units, the rows of ``w`` (D, before), over all pairs, ().
 
-    Dimensionless; 1: all point the same way. Source: the nearness to overlap of Orhan and Pitkow 2018, as recalled
+    Dimensionless; 1: all lie on one line. Source: the nearness to overlap of Orhan and Pitkow 2018, as recalled
     (they may take correlations).
     """
     unit = F.normalize(w, dim=1)
-    return (unit.sum(0).square().sum() - unit.square().sum()) / (len(w) * (len(w) - 1))
+    cosines = (unit @ unit.T).abs()
+    return (cosines.sum() - cosines.trace()) / (len(w) * (len(w) - 1))
 
 
 def by_layer(net: SkipNet, params: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -163,9 +181,11 @@ def by_layer(net: SkipNet, params: Params, x: Tensor, y: Tensor) -> dict[str, Te
             measure.__name__: torch.stack([measure(one) for one in layers])
             for measure, layers in (
                 (size, states),
+                (varying_share, states),
+                (constant_share, states),
+                (independent_share, states),
                 (active_share, branches),
                 (silent_share, branches),
-                (independent_share, branches),
                 (incoming_norm, weights),
                 (weight_overlap, weights),
             )

@@ -27,9 +27,10 @@ ACTIVATIONS = ("relu", "abs", "linear")
 WEIGHTS = ("he", "orthogonal")
 KERNELS = ("transitions", "ordinary", "units")
 SKIP_RULES = ("plain", "residual", "hyper", "inside")
-DRAWN_SKIPS = ("orthogonal", "gaussian", "copies", "whitened")  # their matrices are drawn, one for each layer
+DRAWN_SKIPS = ("orthogonal", "gaussian", "copies", "whitened", "turned")  # their matrices are drawn, one for each layer
 SKIPS = ("identity", "common", "opposite", "spared", *DRAWN_SKIPS)
 SKIP_NORMS = ("none", "batch", "layer")
+CANCELLED = ("", "own", "next")
 SKIP_ACTIVATIONS = ("relu", "tanh")
 SKIP_WEIGHTS = ("glorot", "he", "orthogonal", "identity")
 SINGULARITIES = {"elimination": 0, "overlap": 1, "mirror": -1}  # the second unit is so many times the first
@@ -536,16 +537,18 @@ class SkipNet(FullyConnected):
         the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign), "spared" (as
         identity, but the second unit receives nothing), or through a fixed matrix, drawn for each layer: "orthogonal"
         (evenly distributed), "gaussian" (independent entries, of the same expected size), "copies" (only ``distinct``
-        skip vectors, its rows, each repeated as often as fits, with a tenth of noise) or "whitened" (the orthogonal
-        matrix nearest to those copies)
+        skip vectors, its rows, each repeated as often as fits, with a tenth of noise), "whitened" (the orthogonal
+        matrix nearest to those copies) or "turned" (the copies after a rotation: no vector is repeated, the singular
+        values are the same)
     activation : phi, one of :data:`SKIP_ACTIVATIONS`
     weights : of hidden layers: "glorot", "he", "orthogonal", or "identity" (with a tenth of Glorot's noise)
     gain : factor on the initial weights of the hidden layers
     norm : "none", "batch" (BN) or "layer" (layer normalisation, Ba et al. 2016)
     distinct : how many skip vectors are repeated
-    cancelled : whether the skip's matrix S is taken off the initial weights wherever there is a skip. Under "inside"
-        the net then is the plain one, and stays so under gradient descent without weight decay; under the other rules
-        a layer is phi((W - S) x + b) + S x, cancelled where a unit is active
+    cancelled : what is taken off the initial weights wherever there is a skip: nothing (""), the skip's matrix S
+        ("own") or S with its rows moved on by one ("next": from each unit the skip of another). Under "inside" the net
+        with "own" is the plain one, and stays so under gradient descent without weight decay; under the other rules a
+        layer is phi((W - S) x + b) + S x, cancelled where a unit is active
     forward_gain : None (states come as large as they come), or: the root mean square of the first state at the start
         is 1, that of each later one so many times the one before, by a constant factor on each layer's output
 
@@ -566,7 +569,7 @@ class SkipNet(FullyConnected):
     gain: float = 1.0
     norm: str = "none"
     distinct: int = 1
-    cancelled: bool = False
+    cancelled: str = ""
     forward_gain: float | None = None
 
     eps = BN_EPS
@@ -580,6 +583,7 @@ class SkipNet(FullyConnected):
             (self.activation, SKIP_ACTIVATIONS),
             (self.weights, SKIP_WEIGHTS),
             (self.norm, SKIP_NORMS),
+            (self.cancelled, CANCELLED),
         ):
             _one_of(value, choices)
         if not isinstance(self.depth, int) or self.depth < 2:
@@ -596,8 +600,8 @@ class SkipNet(FullyConnected):
             raise ValueError(f"forward_gain {self.forward_gain!r} is impossible: choose a positive number, or None")
         if not isinstance(self.distinct, int) or not 1 <= self.distinct <= self.width:
             raise ValueError(f"distinct {self.distinct!r} is impossible: choose 1 to {self.width}, the width")
-        if self.distinct > 1 and self.skip not in ("copies", "whitened"):
-            raise ValueError(f"a skip {self.skip!r} repeats no vectors: choose 'copies' or 'whitened', or distinct=1")
+        if self.distinct > 1 and self.skip not in ("copies", "whitened", "turned"):
+            raise ValueError(f"a skip {self.skip!r} repeats no vectors: choose 'copies', or leave distinct at 1")
 
     @property
     def _square(self) -> range:
@@ -632,7 +636,7 @@ class SkipNet(FullyConnected):
                 params[f"{i}.skip.fixed"] = self._drawn(generator, dtype)
         if self.cancelled:
             for i in skipped:
-                params[f"{i}.weight"] -= self._matrix(params, i)
+                params[f"{i}.weight"] -= self._matrix(params, i).roll(1 if self.cancelled == "next" else 0, 0)
         if self.forward_gain is not None:
             for i in range(self.depth - 1):
                 params[f"{i}.size.fixed"] = torch.ones((), dtype=dtype)
@@ -685,6 +689,8 @@ class SkipNet(FullyConnected):
         copies = rotation[torch.arange(self.width) % self.distinct] + NEAR * noise
         if self.skip == "copies":
             return copies
+        if self.skip == "turned":
+            return _rotation(torch.randn(self.width, self.width, generator=generator, dtype=dtype)) @ copies
         u, _, vh = torch.linalg.svd(copies.double())
         return (u @ vh).to(dtype)
 

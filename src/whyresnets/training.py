@@ -126,7 +126,7 @@ class Spec:
     whole: bool = False
     spectra: tuple[int, ...] = ()
     distinct: int = 1
-    cancelled: bool = False
+    cancelled: str = ""
     forward_gain: float | None = None
     draw: int = 0
     bias_pull: float = 0.0
@@ -154,7 +154,7 @@ class Spec:
             if not isinstance(value, list | tuple):
                 raise ValueError(f"{name} {value!r} is impossible: choose a tuple")
             object.__setattr__(self, name, tuple(value))
-        for name in ("augment", "silent", "signals", "whole", "cancelled"):
+        for name in ("augment", "silent", "signals", "whole"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} {getattr(self, name)!r} is impossible: choose True or False")
         if self.data not in data.NAMES:
@@ -471,7 +471,7 @@ def _taught(spec: Spec, seed: int, net: Net, params: Params, x: Tensor) -> Tenso
     """The outputs to be learnt at ``x``, (B, outputs)."""
     if spec.targets == "own":
         return net.logits(params, x)
-    same = {"norm": "none", "distinct": 1, "cancelled": False, "forward_gain": None}
+    same = {"norm": "none", "distinct": 1, "cancelled": "", "forward_gain": None}
     plain = replace(net, rule="plain", skip="identity", **same)
     teacher, _ = plain.initial(generator(seed, "teacher"), x.dtype)
     teacher["head.weight"].sign_()
