@@ -41,6 +41,17 @@ def judge_with_a_line_changed(tmp_path) -> Callable:
 
 
 @pytest.fixture
+def differ() -> Callable:
+    """Called with a chapter's arms and the names of two: in which fields they differ, but for rates and readings."""
+
+    def names(arms: dict, one: str, other: str) -> set[str]:
+        first, second = (vars(arms[arm]) for arm in (one, other))
+        return {name for name in first if first[name] != second[name]} - {"rate", "signals"}
+
+    return names
+
+
+@pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache of its own."""
     monkeypatch.setenv("WHYRESNETS_CACHE", str(tmp_path / "cache"))

@@ -311,6 +311,9 @@ FAILURE_IS_A_RESULT = {
     "DS-3": {"rescaled-256"},
     "DS-3f": {"rescaled-256"},
     "DS-4": {"SkipInit d^-1/4-256", "SkipInit d^-3/8-256"},
+    "OP-9": {"plain, as it comes", "identity, as it comes", "plain, kept"},  # read before training
+    "OP-9x": {"identity, vanishing"},
+    "OP-5x": {"cancelled inside, 64 bits", "cancelled, 64 bits"},  # read in the first ten steps
     "DS-X": {"plain, head BN only-16", "residual, no BN at all-16", "residual, head BN only-64"},
     "BN-2": {"SkipInit 0, no BN at all-64"},
     # One rate of a grid: another is then the best, or the largest. Not so where the claim hangs on that one.

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from whyresnets import claims, figures
+from whyresnets.chapters import elimination as elim
 from whyresnets.chapters import identity_bias as bias
 from whyresnets.chapters import norm_preservation as norms
 from whyresnets.chapters import singularities as sing
@@ -279,3 +280,36 @@ def test_shares_are_drawn_at_their_steps_and_thresholds(sing_live, sing_recorded
 def test_ranks_fall_from_one():
     (axis,) = figures.ranks({"a": {"plain": np.array([-4.0, 2.0, -1.0])}}).axes
     assert axis.lines[0].get_ydata().tolist() == [1, 0.5, 0.25] and axis.lines[0].get_xdata().tolist() == [1, 2, 3]
+
+
+# --- Skips and singularities --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def elim_recorded():
+    return elim.CHAPTER.recorded()
+
+
+def test_a_cloud_has_a_dot_a_run_and_a_cross_at_its_mean(elim_recorded):
+    figure = figures.clouds(elim.NORM_AND_LOSS, elim.mean_loss, "loss", elim_recorded)
+    assert len(figure.axes) == 4 and len({axis.get_ylim() for axis in figure.axes}) == 1
+    end = figure.axes[1]
+    (dots,) = (line for line in end.lines if line.get_marker() == ".")
+    arms = elim.HUNDRED["plain, as it comes"]
+    norms = np.concatenate([elim.over_layers("incoming_norm", elim.END)(elim_recorded[arm]) for arm in arms])
+    losses = np.concatenate([elim.mean_loss(elim_recorded[arm]) for arm in arms])
+    assert np.array_equal(dots.get_xdata(), norms) and np.array_equal(dots.get_ydata(), losses)
+    (cross,) = (line for line in end.lines if line.get_marker() == "P")
+    assert np.allclose(cross.get_xydata(), [[norms.mean(), losses.mean()]]) and end.get_legend() is None
+    named = figures.clouds(elim.NEARNESS, elim.mean_loss, "loss", elim_recorded).axes[0].get_legend().get_texts()
+    assert [text.get_text() for text in named] == list(elim.COMPARED)
+
+
+def test_strips_show_the_reading_that_was_asked_for(elim_recorded):
+    arm = "small branches"
+    live = {arm: elim_recorded[arm].first(5)}
+    (axis,) = figures.strips({"One": {"row": arm}}, live, elim_recorded, elim.mean_loss, "loss", [1.0]).axes
+    strokes = next(line for line in axis.lines if line.get_marker() == "|")
+    rings = next(line for line in axis.lines if line.get_markerfacecolor() == "none")
+    assert np.array_equal(strokes.get_xdata(), elim.mean_loss(elim_recorded[arm]))
+    assert np.array_equal(rings.get_xdata(), elim.mean_loss(live[arm])) and axis.get_xlabel() == "loss"

@@ -273,3 +273,15 @@ def test_a_compact_record_keeps_what_a_verdict_needs_and_says_so(records, tiny, 
     for steps in (0, 1, 3):
         short = store.compact(Runs(tiny, (0,), {"curve": np.ones((1, steps))}))
         assert short["curve"].shape == (1, steps)
+
+
+def test_a_compact_record_of_a_grid_leaves_readings_by_layer_out(tiny):
+    readings = {
+        "curve": np.ones((2, 3)),
+        "train_loss": np.ones(2),
+        "by_step": np.ones((2, 3)),
+        "deep": np.ones((2, 3, 4)),
+    }
+    runs = Runs(tiny, (0, 1), readings)
+    assert set(store.compact(runs, layers=False).arrays) == set(readings) - {"deep"}
+    assert set(store.compact(runs).arrays) == set(readings)

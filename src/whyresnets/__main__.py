@@ -329,7 +329,7 @@ def _record(options) -> int:
         name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
         store.refuse_fewer(name, plan.values())
         runs = _run(chapter, plan, options)
-        path = store.write_record(name, list(runs.values()), options.device, chapter.compact)
+        path = store.write_record(name, list(runs.values()), options.device, chapter.compact, not options.grid)
         print(f"recorded {len(runs)} arms in {path}")
     return 0
 

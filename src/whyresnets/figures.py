@@ -68,15 +68,21 @@ COLOUR_OF_KIND = {  # by the beginning of an arm's name
     "small weights": COLOURS[7],
     "near-identity": COLOURS[1],
     "cancelled": COLOURS[4],
-    "1 distinct": COLOURS[8],
-    "4 distinct": COLOURS[8],
-    "16 distinct": COLOURS[8],
+    "cancelled inside": COLOURS[2],
+    "next taken off": COLOURS[4],
+    "one skip for all": COLOURS[4],
+    "1 distinct": COLOURS[5],
+    "4 distinct": COLOURS[5],
+    "16 distinct": COLOURS[5],
     "4 distinct, whitened": COLOURS[2],
     "gaussian": COLOURS[2],
     "BiasL2": COLOURS[7],
     "BiasReg": COLOURS[1],
-    "BN, plain": COLOURS[5],
-    "LN, plain": COLOURS[6],
+    "equal targets": COLOURS[1],
+    "targets about zero": COLOURS[1],
+    "BN, plain": COLOURS[7],
+    "LN, plain": COLOURS[4],
+    "BN, identity": COLOURS[5],
 }
 STYLE = {
     "figure.facecolor": GROUND,
@@ -509,28 +515,32 @@ def against(
 
 
 def clouds(
-    panels: Mapping[str, tuple[Reading, Mapping[str, Sequence[str]]]], height: Reading, says: str, runs: Live
+    panels: Mapping[str, tuple[Reading, Mapping[str, Sequence[str]]]],
+    height: Reading,
+    says: str,
+    runs: Live,
+    same: bool = False,
 ) -> Figure:
-    """One dot a run: ``height`` (S,), which ``says`` what it is, against another reading (S,), one panel a title.
+    """One dot a run: ``height`` (S,), which ``says`` what it is, against another reading (S,), two panels a row.
 
-    ``panels`` maps title -> reading, and label -> arms whose runs are one cloud; each is named at its mean (a cross).
+    ``panels`` maps the name of that reading -> it, and label -> arms whose runs are one cloud, with its mean (a cross);
+    ``same``: all readings on the same axis.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), sharey=True, squeeze=False)
-        for axis, (title, (across, groups)) in zip(axes[0], panels.items(), strict=True):
-            for (label, arms), colour in zip(
-                groups.items(), _colours({label: arms[0] for label, arms in groups.items()}), strict=True
-            ):
+        rows = -(-len(panels) // 2)
+        size = 8.6, 3.6 * rows
+        figure, axes = plt.subplots(rows, 2, figsize=size, sharex=same, sharey=True, squeeze=False)
+        for axis, (name, (across, groups)) in zip(axes.flat, panels.items(), strict=True):
+            colours = _colours({label: arms[0] for label, arms in groups.items()})
+            for (label, arms), colour in zip(groups.items(), colours, strict=True):
                 x, y = (np.concatenate([reading(runs[arm]) for arm in arms]) for reading in (across, height))
                 axis.plot(x, y, ".", color=colour, ms=4, alpha=0.5)
-                middle = float(np.nanmean(x)), float(np.nanmean(y))
-                axis.plot(*middle, "P", color=colour, mec=GROUND, ms=8)
-                axis.annotate(
-                    label, middle, (4, 6), textcoords="offset points", color=colour, fontsize=8.5, weight="bold"
-                )
-            axis.set(xlabel=title)
-            axis.margins(x=0.2)
-        axes[0][0].set(ylabel=says, ylim=(0, None))
+                axis.plot(x.mean(), y.mean(), "P", color=colour, mec=GROUND, ms=9, label=label)
+            axis.set(xlabel=name)
+        for axis in axes[:, 0]:
+            axis.set(ylabel=says)
+        if len(groups) > 1:
+            axes[0, 0].legend(frameon=False, fontsize=8.5, labelcolor="linecolor", loc="lower right")
     plt.close(figure)
     return figure
 
@@ -550,12 +560,14 @@ def counts(
         for axis, (title, (reading, rows)) in zip(axes[:, 0], panels.items(), strict=True):
             found = [[reading(runs[arm]) for arm in arms] for arms in rows.values()]
             means = np.array([[values.mean() for values in row] for row in found])
-            axis.imshow(means, cmap="Blues", vmin=0, vmax=8, aspect="auto")
+            most = max(8.0, means.max())
+            axis.imshow(means, cmap="Blues", vmin=0, vmax=most, aspect="auto")
             for i, row in enumerate(found):
                 for j, values in enumerate(row):
                     low, high = int(values.min()), int(values.max())
                     text = f"{low}" if low == high else f"{low} to {high}"
-                    axis.text(j, i, text, ha="center", va="center", color=INK, weight="bold" if high else "normal")
+                    ink = GROUND if means[i, j] > 0.6 * most else INK
+                    axis.text(j, i, text, ha="center", va="center", color=ink, weight="bold" if high else "normal")
             seeds = len(found[0][0])
             axis.set(title=f"{title} ({seeds} seeds)", xticks=range(len(columns)), yticks=range(len(rows)))
             axis.set_xticklabels(columns)

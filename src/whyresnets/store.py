@@ -253,21 +253,22 @@ def kept_steps(steps: int) -> list[int]:
     return sorted({*range(min(FIRST_STEPS, steps)), *range(0, steps, EVERY_STEPS), *range(max(steps - 1, 0), steps)})
 
 
-def compact(runs: Runs) -> Runs:
+def compact(runs: Runs, layers: bool = True) -> Runs:
     """The same runs in 32 bits, and of their curves the first steps, some of the others and the last.
 
     Shapes and units as in :class:`whyresnets.training.Runs`, but for ``curve``, (S, fewer). A curve that stopped being
-    finite still says so at its end. For chapters that need no curve from the record, and would be the larger for it.
+    finite still says so at its end. Without ``layers``, readings by layer and step, (S, K, ...), are left out. For
+    chapters that need no curve from the record, and would be the larger for it.
     """
     kept = kept_steps(runs["curve"].shape[1])
-    arrays = {name: a.astype(np.float32) for name, a in runs.arrays.items()}
+    arrays = {name: a.astype(np.float32) for name, a in runs.arrays.items() if layers or a.ndim < 3}
     return Runs(runs.spec, runs.seeds, {**arrays, "curve": arrays["curve"][:, kept]})
 
 
-def write_record(name: str, sweep: list[Runs], device: str = "cpu", small: bool = False) -> Path:
+def write_record(name: str, sweep: list[Runs], device: str = "cpu", small: bool = False, layers: bool = True) -> Path:
     """Add finished runs to the record called ``name``, with their provenance; what was there for a Spec is replaced.
 
-    ``small``: only what :func:`compact` keeps.
+    ``small``: only what :func:`compact` keeps, with or without its ``layers``.
 
     Raises
     ------
@@ -287,7 +288,7 @@ def write_record(name: str, sweep: list[Runs], device: str = "cpu", small: bool 
         seconds = round(float(np.sum(runs["seconds"])), 1)
         about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
         if small:
-            runs = compact(runs)
+            runs = compact(runs, layers)
             about[key]["compact"] = True
         arrays |= {f"{key}/{reading}": a for reading, a in runs.arrays.items()}
     return _write(name, Record(about, arrays))
