@@ -534,7 +534,8 @@ class Chapter:
 def smoke(spec: Spec) -> Spec:
     """The same Spec, cut to a fraction of a second."""
     depth = min(spec.depth, 12) if spec.family == "dense" else spec.depth
-    return spec.cut(2).but(depth=depth, widths=(4,) * len(spec.widths), batch=16)
+    small = {"depth": depth, "widths": (4,) * len(spec.widths), "distinct": min(spec.distinct, 4)}
+    return spec.cut(2).but(**small, batch=16)
 
 
 def larger(spec: Spec, steps: int, width: int) -> Spec:

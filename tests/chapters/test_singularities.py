@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from whyresnets import curvature, data, sweeps, training
+from whyresnets import claims, curvature, data, sweeps, training
 from whyresnets.chapters import singularities as sing
 from whyresnets.chapters.singularities import CHAPTER, LAPTOP, SINGULARITIES, start
 from whyresnets.training import Runs
@@ -72,9 +72,9 @@ def test_a_share_is_read_at_its_step_and_threshold():
     runs = Runs(LAPTOP["plain"], (0,), {"hessian_degenerate": values, "gauss_newton_degenerate": values, **fine})
     lost = Runs(LAPTOP["plain"], (0,), {**runs.arrays, "train_loss": np.full(1, np.nan)})
     assert np.isnan(sing.early_hessian(lost)) and np.isnan(sing.late_gauss_newton(lost))
-    where = int(np.argmin(np.abs(np.log10(curvature.THRESHOLDS) - np.log10(sing.DEGENERATE))))
+    where = int(np.argmin(np.abs(np.log10(curvature.THRESHOLDS) - np.log10(claims.DEGENERATE))))
     assert sing.early_hessian(runs) == values[0, 1, where] and sing.late_gauss_newton(runs) == values[0, -1, where]
-    assert curvature.THRESHOLDS[where] == pytest.approx(sing.DEGENERATE)
+    assert curvature.THRESHOLDS[where] == pytest.approx(claims.DEGENERATE)
 
 
 def test_no_eigenvalue_lies_near_the_limit_of_what_counts_as_zero():
