@@ -329,7 +329,11 @@ def _record(options) -> int:
         name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
         store.refuse_fewer(name, plan.values())
         runs = _run(chapter, plan, options)
-        path = store.write_record(name, list(runs.values()), options.device, chapter.compact, not options.grid)
+        whole = [found for arm, found in runs.items() if arm in chapter.whole]
+        others = [found for arm, found in runs.items() if arm not in chapter.whole]
+        for found, small in ((others, chapter.compact), (whole, False)):
+            if found:
+                path = store.write_record(name, found, options.device, small, not options.grid)
         print(f"recorded {len(runs)} arms in {path}")
     return 0
 

@@ -459,6 +459,7 @@ class Chapter:
     dropped : claims that were tried and are not in the ledger, each with the reason
     outcome : the reading by which the rates of the grid are compared, in nats
     compact : its records keep a few steps of each curve, in 32 bits (see :func:`whyresnets.store.compact`)
+    whole : arms that it keeps whole nevertheless, every step and all 64 bits
     """
 
     name: str
@@ -472,6 +473,7 @@ class Chapter:
     dropped: tuple[str, ...] = ()
     outcome: Callable[[Runs], np.ndarray] = training_loss
     compact: bool = False
+    whole: tuple[str, ...] = ()
 
     def claim(self, id: str) -> Claim:
         """The claim called ``id``.

@@ -101,7 +101,17 @@ def test_readings_take_the_step_and_layer_that_they_name():
 def test_curves_are_apart_by_their_largest_difference_in_ten_steps():
     one, two = (some(curve=np.zeros((1, 22))) for _ in range(2))
     two["curve"][0, 4], two["curve"][0, 12] = -0.25, 7.0
-    assert elim.apart(one, two) == [0.25]
+    assert elim.log10_apart(one, two) == [np.log10(0.25)]
+    assert elim.log10_apart(one, one) == [np.log10(np.finfo(float).eps)]
+
+
+def test_what_must_be_equal_to_the_last_bits_is_recorded_in_all_of_them():
+    for first_seed in (0, 1000):
+        recorded = CHAPTER.recorded(first_seed=first_seed)
+        for arm in elim.EXACT:
+            assert recorded[arm]["curve"].dtype == np.float64 and recorded[arm]["curve"].shape[1] == 300
+        plain, inside = (recorded[f"{net}, 64 bits"]["curve"] for net in ("plain", "cancelled inside"))
+        assert np.abs(plain - inside).max() > 0 and not np.array_equal(plain, plain.astype(np.float32))
 
 
 def test_the_link_over_all_nets_is_spearmans_rank_correlation():

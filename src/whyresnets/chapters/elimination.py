@@ -21,8 +21,8 @@ ALIVE = 1.5  # nats: what the final loss of a net must beat to be compared (chos
 BELOW_CHANCE = 2.28  # nats: the same for nets that learn slowly (chosen by us)
 A_DECADE = 1.0  # of gradients: what we call decaying, or not flat (chosen by us)
 LINKED = 0.3  # rank correlation: runs of which one knows little if it is smaller (chosen by us)
-SAME_STEPS = 1e-9  # nats: two curves that are one but for rounding in 64 bits (chosen by us)
-OTHER_STEPS = 1e-3  # nats: two curves that are not (chosen by us)
+SAME_STEPS = -9.0  # log10 of nats: two curves that are one but for rounding in 64 bits (chosen by us)
+OTHER_STEPS = -3.0  # log10 of nats: two curves that are not (chosen by us)
 MORE = 0.15  # of all eigenvalues: a difference of two nets that we call one (chosen by us)
 MOST_OF_FOUR = 2.5  # eigenvalues: of one for each weight out of a unit; LN may have one of them anyway (see the page)
 HALF_A_MODE = 0.5  # eigenvalues; counts are whole numbers: none or at least one
@@ -277,12 +277,13 @@ def over_layers(what: str, when: int) -> Callable[[Runs], np.ndarray]:
     return reading
 
 
-def apart(first: Runs, second: Runs) -> np.ndarray:
-    """Largest difference of two curves of mini-batch losses over the first ten steps, in nats (S,).
+def log10_apart(first: Runs, second: Runs) -> np.ndarray:
+    """log10 of the largest difference, in nats, of two loss curves over the first ten steps (S,).
 
-    Source: ours, for "step for step".
+    Curves that are equal to the last bit count as one rounding in 64 bits apart. Source: ours, for "step for step".
     """
-    return np.abs(first["curve"][:, :10] - second["curve"][:, :10]).max(1)
+    apart = np.abs(first["curve"][:, :10].astype(float) - second["curve"][:, :10]).max(1)
+    return np.log10(np.maximum(apart, np.finfo(float).eps))
 
 
 def degenerate_after_an_epoch(runs: Runs) -> np.ndarray:
@@ -388,8 +389,8 @@ def _adds(net: str, point: str, side: str = ">", limit: float = MOST_OF_FOUR) ->
 
 
 def _apart(first: str, second: str, limit: float) -> Condition:
-    effect = Effect(f"curves apart in ten steps: {first} | {second}", ((first, second),), (), apart)
-    return Condition(effect, "<", limit)
+    says = f"log10 of nats between curves in ten steps: {first} | {second}"
+    return Condition(Effect(says, ((first, second),), (), log10_apart), "<", limit, "")
 
 
 def _more(first: str, second: str, reading: Callable, what: str, by: float, unit: str) -> Condition:
@@ -901,6 +902,7 @@ CHAPTER = Chapter(
     dropped=DROPPED,
     outcome=outcome,
     compact=True,
+    whole=tuple(EXACT),
     grid={arm: tuple(spec.but(rate=rate) for rate in _rates(spec)) for arm, spec in TRAINED.items()},
 )
 
