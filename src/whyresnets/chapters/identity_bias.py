@@ -800,6 +800,9 @@ CHAPTER = Chapter(
     larger=LARGER,
     shown=("constant", "BN, rescaled, untrained"),
     dropped=DROPPED,
+    compact=True,
+    # What must be equal to the last bits; and what is read before training, where sizes go beyond 32 bits.
+    whole=tuple(arm for arm, spec in LAPTOP.items() if spec.precision == "float64" or not spec.steps),
     probes=("SkipInit 0, no BN at all-1000",),
     grid={arm: tuple(TUNED[arm].but(rate=rate, signals=False) for rate in rates) for arm, rates in GRID_RATES.items()},
 )
