@@ -10,6 +10,8 @@ from torch import Tensor
 
 from whyresnets.models import Net, Params, SkipNet
 
+AT_ONCE = 2000  # examples whose loss is read in one batch (chosen by us: more than all digits, and little memory)
+
 
 def mean_loss(outputs: Tensor, y: Tensor) -> Tensor:
     """Mean cross-entropy in nats where ``y`` are classes (B,); half the mean squared distance where it is (B, outputs).
@@ -25,18 +27,24 @@ def mean_loss(outputs: Tensor, y: Tensor) -> Tensor:
 def loss_and_error(
     net: Net, params: Params, x: Tensor, y: Tensor, running: Params | None = None
 ) -> tuple[float, float]:
-    """Mean cross-entropy in nats and share of wrong answers (dimensionless) over all of ``x``, in one batch.
+    """Mean cross-entropy in nats and share of wrong answers (dimensionless) over all of ``x``.
 
+    In one batch, or in as many of :data:`AT_ONCE` as it takes, the last one smaller, each with its own statistics.
     Where ``y`` are a teacher's outputs: half the mean squared distance, and the share of their variance not explained.
     With ``running``, evaluation mode: its means and variances normalise instead of the batch's own.
-    Source: the loss and the "training error" of He et al. 2015, Figure 1; one batch chosen by us.
+    Source: the loss and the "training error" of He et al. 2015, Figure 1; batches chosen by us.
     """
-    logits = net.logits(params, x, running=running, training=running is None)
-    if y.is_floating_point():
-        error = (logits - y).square().mean() / (y - y.mean(0)).square().mean()
-    else:
-        error = (logits.argmax(1) != y).float().mean()
-    return mean_loss(logits, y).item(), error.item()
+    loss = error = 0.0
+    for some, answers in zip(x.split(AT_ONCE), y.split(AT_ONCE), strict=True):
+        logits = net.logits(params, some, running=running, training=running is None)
+        if y.is_floating_point():
+            wrong = (logits - answers).square().mean() / (answers - answers.mean(0)).square().mean()
+        else:
+            wrong = (logits.argmax(1) != answers).float().mean()
+        share = len(some) / len(x)
+        loss += share * mean_loss(logits, answers).item()
+        error += share * wrong.item()
+    return loss, error
 
 
 @torch.no_grad()

@@ -50,6 +50,7 @@ ONLY_SKIP = (  # fields of a Spec that only the family "skip" knows
 )
 TARGET = ".target.fixed"  # how the names of those parameters end to which biases are pulled
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
+READ_EXAMPLES = 10_000  # of the training set at most, for losses and errors; as many as CIFAR-10 has to test (ours)
 
 
 @dataclass(frozen=True)
@@ -328,7 +329,8 @@ class Runs:
     """All ``seeds`` of one ``spec``: every one of the ``arrays`` has the seeds as its first axis (S).
 
     ``curve`` (S, T) is the mini-batch loss at each step, in nats. ``train_loss``, ``train_error``
-    are over all training examples in one batch with batch statistics; ``eval_loss``,
+    are over all training examples (of CIFAR-10 the first :data:`READ_EXAMPLES`, see
+    :func:`whyresnets.measures.loss_and_error`) with batch statistics; ``eval_loss``,
     ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own (and in a "skip"
     net so do all, for it has no others). ``seconds`` is the time of each run on one core. Further readings as the Spec
     asks: of the signals by layer see :mod:`whyresnets.measures`; ``watched_gradient_norm`` (S, K, L + 1) is the
@@ -677,7 +679,7 @@ def descend(spec: Spec, start: Start, watched: list[Tensor] | None = None) -> li
 def _readings(spec: Spec, start: Start) -> dict:
     """What the Spec asks to be read off the network as training left it."""
     net, params, running = start.net, start.params, start.running
-    train_set, test_set = start.train_set, start.test_set
+    train_set, test_set = tuple(part[:READ_EXAMPLES] for part in start.train_set), start.test_set
     read = {}
     evaluation = running or None  # "skip" nets, and nets without normalisation, have no statistics that run
     read["train_loss"], read["train_error"] = measures.loss_and_error(net, params, *train_set)
