@@ -190,6 +190,9 @@ NUMBERS = [
     (["record", "HE1-1", "--seeds", "0"], "at least 1 seed"),
     (["record", "HE1-1", "--jobs", "0"], "at least 1 process"),
     (["record", "HE1-1", "--first-seed", "-1"], "0 or more"),
+    (["judge", "HE1-1", "--minutes", "0"], "more than 0"),
+    (["judge", "HE1-1", "--minutes", "nan"], "more than 0"),
+    (["record", "HE1-1", "--minutes", "soon"], "invalid float value"),
 ]
 DEVICES = [
     (["judge", "HE1-1", "--device", "cuda"], "use --device cpu"),
@@ -199,13 +202,15 @@ DEVICES = [
     (["judge", "HE1-1", "--device", ""], "choose from"),
 ]
 NOT_BUILT = [
-    (["judge", "HE1-1", "--scale", "paper"], "use --scale laptop"),
-    (["judge", "HE1-1", "--scale", "workstation"], "use --scale laptop"),
-    (["record", "HE1-1", "--scale", "paper"], "use --scale laptop"),
-    (["judge", "HE1-1", "--backend", "dask"], "leave out --backend"),
-    (["judge", "HE1-1", "--scheduler", "tcp://localhost:1"], "leave out --backend"),
+    (["judge", "OP-1", "--scale", "paper"], "use --scale laptop"),
+    (["judge", "OP-1", "--scale", "workstation"], "use --scale laptop"),
+    (["record", "OP-1", "--scale", "paper"], "use --scale laptop"),
+    (["record", "norm_preservation", "--grid", "--scale", "workstation"], "leave out --grid"),
 ]
 TOGETHER = [
+    (["judge", "HE1-1", "--backend", "dask"], "name both"),
+    (["judge", "HE1-1", "--scheduler", "tcp://localhost:1"], "name both"),
+    (["judge", "HE1-1", "--backend", "dask", "--scheduler", "tcp://localhost:1", "--jobs", "2"], "leave it out"),
     (["judge", "--live", "HE1-1"], "leave out claims"),
     (["judge", "--live", "--all"], "leave out claims"),
     (["judge", "--live", "--seeds", "3"], "leave out claims"),

@@ -77,7 +77,7 @@ def test_gflop_is_what_one_counts_by_hand():
     for i, (before, width, stage) in enumerate(layers):
         count += 2 * batch * 9 * before * width * side[stage] ** 2 * (2 if i == 0 else 3)
     count += 2 * batch * 6 * 10 * 3  # the linear layer
-    assert bench.gflop(TINY) == pytest.approx(TINY.steps * count / 1e9, rel=1e-12)
+    assert bench.work(TINY).gflop == pytest.approx(TINY.steps * count / 1e9, rel=1e-12)
 
 
 def test_the_shares_of_the_time_are_shares():
@@ -89,14 +89,15 @@ def test_the_shares_of_the_time_are_shares():
 def test_throughput_counts_jobs_of_both_sides():
     result = bench.throughput(Workload("tiny", TINY, job=20), rounds=2)
     assert len(result.ours) == len(result.plain) == 2 and min(result.ours + result.plain) > 0
-    assert result.gflop == pytest.approx(10 * bench.gflop(TINY))
-    assert result.share([3600.0], ceiling=result.gflop) == pytest.approx(1)  # a job a second, at a job's work a second
+    assert result.work.gflop == pytest.approx(10 * bench.work(TINY).gflop)
+    assert result.share([3600.0], result.work) == pytest.approx((1, 1))  # a job a second, at a job's work a second
     assert result.ratio == pytest.approx(sum(result.ours) / sum(result.plain))  # of two rounds the median is the mean
 
 
 def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(bench, "WORKLOADS", (Workload("tiny", TINY, 20),))
-    monkeypatch.setattr(bench, "MATRIX", 64)
+    monkeypatch.setitem(bench.WORKLOADS, "cpu", (Workload("tiny", TINY, 20),))
+    monkeypatch.setitem(bench.MATRIX, "cpu", 64)
+    monkeypatch.setitem(bench.COPIED, "cpu", 1000)
     path = tmp_path / "bench.json"
     assert main(["bench", "--json", str(path)]) == 0
     said = capsys.readouterr()
@@ -104,3 +105,11 @@ def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, 
     assert "where the time goes" in said.out and f"{row['ratio']:.2f}" in said.out and "tiny" in said.err
     assert len(row["jobs_an_hour"]) == len(row["plain_jobs_an_hour"]) == bench.ROUNDS
     assert {"hardware", "versions", "ceiling_gflop_s", "share_of_ceiling", "where_the_time_goes"} <= set(row)
+    assert row["share_of_memory_ceiling"] > 0 and row["ceiling_gbyte_s"] > 0
+
+
+def test_bytes_are_those_of_what_goes_in_and_comes_out():
+    a = torch.zeros(3, 5)
+    with bench._Bytes() as counted:
+        (a.t() @ a).relu()  # a view moves nothing
+    assert counted.moved == 4 * (15 + 15 + 25) + 4 * (25 + 25)

@@ -53,7 +53,7 @@ def test_augment_equals_torchvision_image_by_image():
     from torchvision.transforms import functional as tv
 
     x = torch.randn(32, 3, 8, 10, generator=torch.Generator().manual_seed(1))
-    augmented = data.augment(x, torch.Generator().manual_seed(2))
+    augmented = data.augmented(x, *data.augmentation_draws(32, torch.Generator().manual_seed(2)))
     draws = torch.Generator().manual_seed(2)
     down, right = torch.randint(0, 9, (2, 32, 1), generator=draws)
     mirrored = torch.rand(32, 1, generator=draws) < 0.5

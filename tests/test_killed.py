@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from whyresnets import sweeps
+from whyresnets import store, sweeps
 
 SEEDS = range(120)
 AT_RANDOM, WHILE_WRITING = 7, 3
@@ -18,7 +18,7 @@ AT_MOST = 8  # new runs between two kills, so that a fast machine does not finis
 
 SWEEP = """
 import sys
-from whyresnets import sweeps
+from whyresnets import store, sweeps
 from whyresnets.training import Spec
 spec = Spec("residual", 8, 0.1, 40, widths=(2, 3, 4), batch=16)
 sweeps.run({"arm": (spec, range(120))}, jobs=int(sys.argv[1]))
@@ -128,3 +128,39 @@ def test_a_killed_worker_gives_one_clear_line_and_keeps_what_was_finished(cache,
 
 def _dies(*_):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+LONG = """
+from whyresnets import store, sweeps
+from whyresnets.training import Spec
+store.CHECKPOINT_SECONDS = 0.02
+spec = Spec("residual", 8, 0.1, 1500, widths=(2, 3, 4), batch=16, augment=True, watch=(0, 700))
+sweeps.run({"arm": (spec, range(1))}, jobs=1)
+"""
+
+
+def test_one_run_killed_ten_times_ends_with_the_curve_of_one_never_killed(cache, spec):
+    """Its checkpoints are a few steps apart here; each kill comes at some moment after a new one."""
+    spec = spec.but(steps=1500, augment=True, watch=(0, 700))
+    chance, done = random.Random(1), [0]
+    for _ in range(10):
+        sweep = started(LONG)
+        wait_for(lambda: steps_kept(cache, spec) > done[-1], sweep)
+        time.sleep(chance.uniform(0, 0.1))
+        assert sweep.poll() is None, "the run ended before it could be killed"
+        os.killpg(sweep.pid, signal.SIGKILL)
+        sweep.wait()
+        done.append(steps_kept(cache, spec))
+    assert done == sorted(set(done)) and done[-1] < spec.steps, "every start goes on from the checkpoint"
+    assert not kept(cache) and not list(cache.rglob("*.damaged"))
+
+    resumed = sweeps.run({"arm": (spec, range(1))}, jobs=1)["arm"]
+    whole = sweeps.run({"arm": (spec, range(1))}, jobs=1, workers=sweeps.WITHOUT_CACHE)["arm"]
+    for name in set(whole.arrays) - {"seconds"}:
+        assert np.array_equal(whole[name], resumed[name]), name
+    assert not list(cache.rglob(f"*{store.SAVED}"))
+
+
+def steps_kept(cache, spec) -> int:
+    state = store.Checkpoint(store.cache_folder(), spec, 0).load()
+    return 0 if state is None else int(state["done"])

@@ -1,4 +1,7 @@
+import time
+
 import numpy as np
+import pytest
 
 from whyresnets import store, sweeps
 
@@ -26,7 +29,7 @@ def test_finished_runs_are_not_trained_twice(cache, tiny, monkeypatch):
 
 def test_without_cache_nothing_is_read_or_kept(cache, tiny):
     store.save(cache, tiny, 0, {"train_loss": np.float32(99)})
-    runs = sweeps.run({"arm": (tiny, range(1))}, jobs=1, cache=False)
+    runs = sweeps.run({"arm": (tiny, range(1))}, jobs=1, workers=sweeps.WITHOUT_CACHE)
     assert runs["arm"]["train_loss"][0] < 99
     assert len(list(cache.rglob("*.npz"))) == 1
 
@@ -35,3 +38,49 @@ def test_progress_names_the_chapter_and_counts_runs(cache, tiny, capsys):
     sweeps.run({"arm": (tiny, range(2))}, jobs=1, title="Degradation")
     shown = capsys.readouterr()
     assert "Degradation: run 2 of 2" in shown.err and "left" in shown.err and not shown.out
+
+
+def test_what_there_is_no_time_for_is_left_and_the_same_sweep_goes_on(cache, tiny, monkeypatch):
+    """A step that takes a hundredth of a second, a sweep that has three: every call leaves a checkpoint."""
+    spec, step = tiny.but(steps=30), sweeps.train.__globals__["Descent"]._step
+    (whole,) = sweeps.run({"arm": (spec, range(2))}, jobs=1, workers=sweeps.WITHOUT_CACHE).values()
+    monkeypatch.setattr(sweeps.train.__globals__["Descent"], "_step", lambda descent: (time.sleep(0.02), step(descent)))
+    checkpoints, calls = [], 0
+    while True:
+        calls += 1
+        try:
+            workers = sweeps.Workers(until=time.time() + 0.15)
+            resumed = sweeps.run({"arm": (spec, range(2))}, jobs=1, workers=workers)["arm"]
+            break
+        except store.OutOfTime:
+            checkpoints += [len(list(cache.rglob(f"*{store.SAVED}")))]
+    assert calls > 5 and set(checkpoints) <= {0, 1} and 1 in checkpoints
+    assert not list(cache.rglob(f"*{store.SAVED}")), "a finished run needs no checkpoint"
+    for name in set(whole.arrays) - {"seconds"}:
+        assert np.array_equal(whole[name], resumed[name], equal_nan=True)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_begins_anew(cache, tiny, capsys):
+    folder = store.cache_folder()
+    spec = tiny.but(steps=30)
+    checkpoint = store.Checkpoint(folder, spec, 0, until=0.0)
+    assert checkpoint.load() is None and checkpoint.due()
+    with pytest.raises(store.OutOfTime):
+        sweeps.train(spec, 0, "cpu", checkpoint)
+    kept = store.Checkpoint(folder, spec, 0)
+    assert int(kept.load()["done"]) == 1 and not kept.due()
+    (path,) = cache.rglob(f"*{store.SAVED}")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    (again,) = sweeps.run({"arm": (spec, range(1))}, jobs=1).values()
+    assert capsys.readouterr().err.count("set aside a damaged checkpoint, to be done again") == 1
+    assert np.array_equal(again["curve"][0], sweeps.train(spec, 0)["curve"])
+
+
+def test_a_checkpoint_is_never_taken_for_a_finished_run(cache, tiny):
+    folder = store.cache_folder()
+    store.Checkpoint(folder, tiny, 0).save({"train_loss": np.float32(99)})
+    (path,) = cache.rglob(f"*{store.SAVED}")
+    assert store.find(folder, tiny, 0) is None
+    path.rename(path.with_suffix(".npz"))
+    assert store.find(folder, tiny, 0) is None, "it says what it is"

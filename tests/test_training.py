@@ -43,18 +43,18 @@ def test_batches_depend_on_the_seed_alone_and_cover_each_epoch():
 
 def test_the_data_are_the_same_in_every_arm_of_a_seed(tiny, monkeypatch):
     """Not only the function that orders them: what each arm's loss is really shown, images augmented too."""
-    shown, loss, augment = {}, training.F.cross_entropy, data.augment
+    shown, loss, augmented = {}, training.F.cross_entropy, data.augmented
 
     def watch_labels(logits, labels):
         shown[arm].append(labels.clone())
         return loss(logits, labels)
 
-    def watch_images(x, draws):
-        shown[arm].append(augment(x, draws))
+    def watch_images(x, shifts, mirrored):
+        shown[arm].append(augmented(x, shifts, mirrored))
         return shown[arm][-1]
 
     monkeypatch.setattr(training.F, "cross_entropy", watch_labels)
-    monkeypatch.setattr(data, "augment", watch_images)
+    monkeypatch.setattr(data, "augmented", watch_images)
     arms = {"plain": {}, "deeper": {"depth": 14}, "rate": {"rate": 0.01}, "no norm": {"norm": "none"}, "seed": {}}
     for arm, change in arms.items():
         shown[arm] = []
@@ -212,7 +212,7 @@ def test_a_projection_that_diverges_is_a_diverged_run(tiny):
 @pytest.mark.parametrize(
     "change",
     [
-        {"steps": -1}, {"batch": 1}, {"rate": 0.0}, {"warmup": 1.0}, {"schedule": "step"}, {"data": "mnist"},
+        {"steps": -1}, {"batch": 1}, {"rate": 0.0}, {"warmup": 1.0}, {"schedule": "steps"}, {"data": "mnist"},
         {"family": "lstm"}, {"family": "dense"}, {"family": "dense", "widths": (4,), "order": "pre", "depth": 10},
         {"activation": "abs"}, {"weights": "orthogonal"},
         {"watch": (101,)}, {"watch": (-1,)}, {"watch": (3, 0)}, {"watch": (0, 0)}, {"spread": 0.5},
@@ -240,6 +240,72 @@ def test_the_rate_grows_by_its_factor_beside_the_schedule(tiny):
     assert [training.rate_at(growing, step) for step in range(3)] == [0.1, 0.2, 0.4]
     cosine = tiny.but(steps=10)
     assert training.rate_at(cosine.but(growth=2.0), 7) == training.rate_at(cosine, 7) * 2**7
+
+
+def test_the_step_schedule_divides_by_ten_at_he_et_al_s_steps(tiny):
+    he = tiny.but(steps=64_000, schedule="step", warmup=400 / 64_000)
+    rates = {step: training.rate_at(he, step) for step in (0, 399, 400, 31_999, 32_000, 47_999, 48_000, 63_999)}
+    expected = [0.1 / 400, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    assert list(rates.values()) == pytest.approx(expected, rel=1e-12)
+
+
+class Killed(Exception):
+    """Stands for the kill of a process; tests/test_killed.py has real ones."""
+
+
+class Memory:
+    """A checkpoint in memory that kills the run after it saved for the ``deaths``-th time at least."""
+
+    def __init__(self, every: int):
+        self.kept, self.every, self.asked, self.deaths = None, every, 0, 0
+
+    def load(self):
+        return self.kept
+
+    def due(self):
+        self.asked += 1
+        return self.asked % self.every == 0
+
+    def save(self, state):
+        self.kept = {name: array.copy() for name, array in state.items()}
+        self.deaths += 1
+        raise Killed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"augment": True, "watch": (0, 7, 24), "signals": True},
+        {"order": "pre", "depth": 10, "project": "transitions", "precision": "float64", "watch": (24,)},
+        {"momentum_start": -0.2, "norm": "none", "precision": "bfloat16", "growth": 1.01},
+    ],
+)
+def test_a_run_killed_ten_times_ends_as_one_never_killed(tiny, change):
+    spec = tiny.but(steps=24, **change)
+    whole, memory = train(spec, 3), Memory(every=2)
+    for _ in range(40):
+        try:
+            resumed = train(spec, 3, checkpoint=memory)
+            break
+        except Killed:
+            memory.asked = 0
+    assert memory.deaths >= 10
+    assert set(whole) == set(resumed)
+    for name in set(whole) - {"seconds"}:
+        assert np.array_equal(whole[name], resumed[name], equal_nan=True), name
+
+
+@pytest.mark.parametrize("change", [{"augment": True}, {"rate": 1e30, "norm": "none", "warmup": 0.0}])
+def test_chunks_of_steps_change_nothing_whether_the_run_diverges_or_not(tiny, change, monkeypatch):
+    """On a GPU the loss is looked at once a chunk; what diverges within one must change no weight after that."""
+    spec = tiny.but(steps=24, watch=(0, 7, 24), **change)
+    alone = train(spec, 3)
+    monkeypatch.setitem(training.CHUNKS, "cpu", 10)
+    chunks = train(spec, 3)
+    assert np.isfinite(alone["curve"]).all() == ("augment" in change)
+    assert np.array_equal(alone["curve"], chunks["curve"], equal_nan=True)
+    names = {"train_loss", "train_error", "test_error_batch", "watched_gradient_norm"}  # running statistics go on
+    assert all(np.array_equal(alone[name], chunks[name], equal_nan=True) for name in names)
 
 
 def test_untrained_parts_and_frozen_statistics_stay_as_they_are(tiny):

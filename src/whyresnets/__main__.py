@@ -3,10 +3,13 @@
 import argparse
 import difflib
 import errno
+import importlib.util
 import json
+import math
 import os
 import sys
 import tempfile
+import time
 import traceback
 import uuid
 from pathlib import Path
@@ -17,7 +20,7 @@ from whyresnets import bench, claims, report, store, sweeps
 from whyresnets.chapters import degradation, elimination, identity_bias, norm_preservation, singularities
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
-from whyresnets.training import Runs
+from whyresnets.training import Runs, Spec
 
 CHAPTERS = (
     degradation.CHAPTER,
@@ -49,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"whyresnets: {error}", file=sys.stderr)
     except sweeps.WorkerLost as error:
         print(f"whyresnets: {error}; {_what_is_kept(options)}", file=sys.stderr)
+    except store.OutOfTime:
+        print(f"whyresnets: {options.minutes:g} minutes are over; {_what_is_kept(options)}", file=sys.stderr)
     except BrokenPipeError:  # `whyresnets claims | head`: nobody is listening any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -66,7 +71,7 @@ def _what_is_kept(options) -> str:
         return "nothing was to be kept"
     if getattr(options, "no_cache", False):
         return "nothing was kept, as --no-cache asked"
-    return "finished runs are kept, the same command goes on from there"
+    return "finished runs are kept, and checkpoints of long ones: the same command goes on from there"
 
 
 def _remedy(place: str) -> str:
@@ -127,11 +132,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first of them; 0 unless said")
         command.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
         command.add_argument("--jobs", type=int, metavar="N", help="processes; one per core unless said")
-        command.add_argument("--backend", default="local", choices=("local", "dask"), help="dask: not built yet")
-        command.add_argument("--scheduler", metavar="ADDRESS", help="of dask: not built yet")
+        command.add_argument(
+            "--backend", default="local", choices=("local", "dask"), help="dask: the workers of a cluster train"
+        )
+        command.add_argument("--scheduler", metavar="ADDRESS", help="of dask, such as tcp://127.0.0.1:8786")
+        command.add_argument("--minutes", type=float, metavar="N", help="stop after so many; the same command goes on")
 
     speed = commands.add_parser("bench", help="training throughput here beside a plain loop", allow_abbrev=False)
     speed.add_argument("--json", metavar="FILE", help="write the measurements there")
+    speed.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto is the CPU")
     speed.set_defaults(command=_bench)
     return parser
 
@@ -162,16 +171,19 @@ def _listed(chapter: Chapter, claim: Claim) -> dict:
 def _bench(options) -> int:
     if options.json is not None:
         _writable(Path(options.json))
-    print(f"bench: {len(bench.WORKLOADS)} workloads, about three minutes, best on a quiet machine", file=sys.stderr)
-    ceiling = bench.ceiling()
+    device = "cpu" if options.device == "auto" else options.device
+    _has(device)
+    workloads = bench.WORKLOADS[device]
+    print(f"bench: {len(workloads)} workloads, about three minutes, best on a quiet machine", file=sys.stderr)
+    ceilings = bench.ceilings(device)
     results, shares = [], {}
-    for workload in bench.WORKLOADS:
+    for workload in workloads:
         print(f"bench: {workload.says}", file=sys.stderr)
-        results.append(bench.throughput(workload))
-        shares[workload.says] = bench.shares(workload.spec)
-    print(f"{bench.speed(results, ceiling)}\n\n{bench.where(shares)}")
+        results.append(bench.throughput(workload, device))
+        shares[workload.says] = bench.shares(workload.spec, device)
+    print(f"{bench.speed(results, ceilings)}\n\n{bench.where(shares)}")
     if options.json is not None:
-        rows = [bench.as_json(result, shares[result.workload.says], ceiling) for result in results]
+        rows = [bench.as_json(result, shares[result.workload.says], ceilings, device) for result in results]
         _write_json(Path(options.json), rows)
     return 0
 
@@ -188,7 +200,7 @@ def _judge(options) -> int:
     rows, not_run = [], {}
     for chapter, chosen in wanted:
         plan = chapter.live() if options.live else _plan(chapter, chosen, options)
-        runs = _run(chapter, plan, options, cache=not options.no_cache)
+        runs = _run(chapter, plan, options)
         rows += [report.row(chapter, claim, runs, options.scale) for claim in chosen]
         if options.live:
             not_run |= {claim: chapter.printed(claim) for claim in chapter.claims if not claim.live}
@@ -210,15 +222,35 @@ def _check(options) -> None:
         raise BadInput(f"--jobs {options.jobs}: name at least 1 process")
     if (options.jobs or 0) > (most := MOST_JOBS_A_CORE * sweeps.cores()):
         raise BadInput(f"--jobs {options.jobs}: more than {most} would only be slower on {sweeps.cores()} cores")
-    if options.backend == "dask" or options.scheduler:
-        raise NotBuilt("--backend dask is not built yet: leave out --backend and --scheduler")
+    if options.minutes is not None and not 0 < options.minutes < math.inf:
+        raise BadInput(f"--minutes {options.minutes:g}: name more than 0")
+    if (options.backend == "dask") != bool(options.scheduler):
+        raise BadInput("--backend dask and --scheduler ADDRESS belong together: name both, or neither")
+    if options.scheduler and options.jobs:
+        raise BadInput("--jobs is for this machine, a cluster has the workers it has: leave it out")
+    if options.scheduler and importlib.util.find_spec("distributed") is None:
+        raise BadInput("--backend dask: Dask is not installed; pip install distributed")
+    options.workers = _workers(options)
+
+
+def _has(device: str) -> None:
     import torch
 
-    cuda = torch.cuda.is_available()
-    if options.device == "cuda" and not cuda:
+    if device == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: torch sees no CUDA device here; use --device cpu")
-    # Digits nets are far too small for a GPU: auto is the CPU until a scale needs more.
-    options.device = "cpu" if options.device == "auto" else options.device
+
+
+def _workers(options) -> sweeps.Workers:
+    """Who trains. Digits nets are far too small for a GPU: "auto" is one at paper scale alone, where there is one."""
+    import torch
+
+    device = options.device
+    if not options.scheduler:
+        _has(device)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() and options.scale == "paper" else "cpu"
+    until = math.inf if options.minutes is None else time.time() + 60 * options.minutes
+    return sweeps.Workers(device, options.scheduler or "", until, cache=not getattr(options, "no_cache", False))
 
 
 def _writable(path: Path) -> None:
@@ -269,7 +301,7 @@ def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
     def asked(chapter: Chapter, claim: Claim) -> bool:
         return claim.live if live else options.all or bool({chapter.name, claim.id} & set(options.claims))
 
-    chosen = [(chapter, [claim for claim in chapter.claims if asked(chapter, claim)]) for chapter in CHAPTERS]
+    chosen = [(c, [claim for claim in c.claims_at(options.scale) if asked(c, claim)]) for c in CHAPTERS]
     chosen = [(chapter, some) for chapter, some in chosen if some or (live and chapter.live())]
     for chapter, _ in chosen:
         chapter.arms(options.scale)  # refuse a scale that is not built before anything is touched
@@ -287,18 +319,20 @@ def _plan(chapter: Chapter, chosen: list[Claim], options, seeds: int | None = No
     return plan
 
 
-def _run(chapter: Chapter, plan: sweeps.Plan, options, cache: bool = True) -> dict:
+def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
     """Say what it will cost, then run what is missing."""
-    jobs = options.jobs or sweeps.cores()
-    missing = sweeps.missing(plan, options.device, cache)
+    workers = options.workers
+    jobs = options.jobs or (1 if workers.device == "cuda" else sweeps.cores())
+    missing = sweeps.missing(plan, workers)
     total = sum(len(seeds) for _, seeds in plan.values())
-    seconds = {runs.spec: float(np.mean(runs["seconds"])) for runs in chapter.recorded().values()}
+    recorded = chapter.recorded() | chapter.recorded(options.scale)
+    seconds = {runs.spec: float(np.mean(runs["seconds"])) for runs in recorded.values()}
     known = [seconds[spec] for spec, _ in missing if spec in seconds]
     cost = f"{total} runs asked for, {len(missing)} to do"
-    if missing and len(known) == len(missing):
+    if missing and len(known) == len(missing) and not workers.scheduler:
         cost += f", about {sum(known) / jobs / 60:.1f} minutes with {jobs} at a time"
     print(f"{chapter.title}: {cost}", file=sys.stderr)
-    return sweeps.run(plan, jobs, options.device, chapter.title, cache)
+    return sweeps.run(plan, jobs, chapter.title, workers)
 
 
 def _record(options) -> int:
@@ -311,8 +345,8 @@ def _record(options) -> int:
         raise BadInput("--against compares runs on the CPU: leave out --device")
     if options.against is not None and not (Path(options.against) / "src" / "whyresnets").is_dir():
         raise BadInput(f"--against {options.against}: no src/whyresnets there; name a checkout of this repository")
-    if options.grid and (options.seeds or options.first_seed or options.scale != "laptop"):
-        raise BadInput("--grid records whole grids at laptop scale: leave out --seeds, --first-seed and --scale")
+    if options.grid and (options.seeds or options.first_seed):
+        raise BadInput("--grid records whole grids: leave out --seeds and --first-seed")
     options.all = options.all or options.confirm
     _check(options)
     wanted = _wanted(options)
@@ -321,19 +355,23 @@ def _record(options) -> int:
     if options.confirm:
         return max([_confirm(chapter, options) for chapter in CHAPTERS])
     for chapter, chosen in wanted:
-        plan = _grid(chapter) if options.grid else _plan(chapter, chosen, options, claims.RECORD_SEEDS)
+        most = claims.RECORD_SEEDS if options.scale == "laptop" else claims.FEWEST_SEEDS
+        plan = _grid(chapter, options.scale) if options.grid else _plan(chapter, chosen, options, most)
+        if not plan:
+            raise NotBuilt(f"{chapter.name} has no learning-rate grid at {options.scale} scale: leave out --grid")
         whole = options.all or chapter.name in options.claims
         if whole and not options.grid:  # the arms that are shown only, too
             seeds = next(iter(plan.values()))[1]
             plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
-        name = f"{chapter.name}-{'grid' if options.grid else options.scale}"
+        name = chapter.grid_record(options.scale) if options.grid else f"{chapter.name}-{options.scale}"
         store.refuse_fewer(name, plan.values())
+        trained_on = sweeps.hardware(options.workers)
         runs = _run(chapter, plan, options)
         whole = [found for arm, found in runs.items() if arm in chapter.whole]
         others = [found for arm, found in runs.items() if arm not in chapter.whole]
-        for found, small in ((others, chapter.compact), (whole, False)):
+        for found, small in ((others, chapter.compact or options.scale == "paper"), (whole, False)):
             if found:
-                path = store.write_record(name, found, options.device, small, not options.grid)
+                path = store.write_record(name, found, trained_on, small, not options.grid)
         print(f"recorded {len(runs)} arms in {path}")
     return 0
 
@@ -341,7 +379,8 @@ def _record(options) -> int:
 def _confirm(chapter: Chapter, options) -> int:
     """Run the first seeds of every entry again (one unless --seeds says); 1 if some bit came out otherwise."""
     status = 0
-    for name in (f"{chapter.name}-{kind}" for kind in ("grid", *SCALES)):
+    grids = {chapter.grid_record(scale) for scale in SCALES}
+    for name in sorted({*grids, *(f"{chapter.name}-{scale}" for scale in SCALES)}):
         if (record := store.record(name)) is None:
             continue
         entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}
@@ -373,11 +412,17 @@ def _confirm(chapter: Chapter, options) -> int:
     return status
 
 
-def _grid(chapter: Chapter) -> sweeps.Plan:
-    """Five tuning seeds a rate, three where a run is long, twenty where seeds train together."""
+def _grid(chapter: Chapter, scale: str) -> sweeps.Plan:
+    """Five tuning seeds a rate, three where a run is long, two on CIFAR-10, twenty where seeds train together."""
+
+    def seeds(spec: Spec) -> int:
+        if spec.together:
+            return claims.RECORD_SEEDS
+        return 2 if spec.data == "cifar10" else 3 if spec.steps > 500 else 5
+
     return {
-        f"{arm} at {spec.rate:g}": (spec, range(10000, 10000 + (20 if spec.together else 3 if spec.steps > 500 else 5)))
-        for arm, specs in chapter.grid.items()
+        f"{arm} at {spec.rate:g}": (spec, range(10000, 10000 + seeds(spec)))
+        for arm, specs in chapter.grids(scale).items()
         for spec in specs
     }
 

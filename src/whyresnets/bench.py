@@ -2,6 +2,7 @@
 
 Both sides train the same network on the same images with the same batch, on all cores: this library with one
 process a core, the plain loop with PyTorch's own threads. They take turns, so that a noisy machine is noisy for both.
+On a GPU both train in bfloat16, this library with one process or a few, the plain loop with as many readers as it can.
 """
 
 import contextlib
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from whyresnets import data, store, sweeps, training
 from whyresnets.models import ConvNet, option_a
@@ -23,30 +26,41 @@ from whyresnets.training import Spec
 
 ROUNDS = 5  # of each side, in turns; their median counts
 IMAGES = 2048  # random ones of CIFAR-10's shape: the time does not depend on what they show (chosen by us)
-MATRIX = 2048  # rows and columns of the matrices whose product is the ceiling (chosen by us)
+MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product is a ceiling (chosen by us)
+COPIED = {"cpu": 2**27, "cuda": 2**30}  # numbers of 4 bytes in the copy that is the other (chosen by us)
+READERS = 8  # processes of the plain loop's DataLoader beside a GPU, at most (chosen by us)
 
 
 @dataclass(frozen=True)
 class Workload:
     """What is timed: ``spec.steps`` steps of ``spec``, scaled to a job of ``job`` steps.
 
-    ``says`` names it in the table.
+    ``says`` names it in the table; ``together`` is how many processes of ours work at a time, one a core unless said.
     """
 
     says: str
     spec: Spec
     job: int
+    together: int | None = None
 
 
 EPOCH = 390  # steps
 FULL_SIZE = Spec("residual", 20, steps=12, data="cifar10", widths=(16, 32, 64), batch=128)
 AUGMENTED = FULL_SIZE.but(augment=True)  # as He et al. 2015, section 4.2
-WORKLOADS = (
-    Workload("ResNet-20 on digits, half of He et al.'s widths, batch 64", Spec("residual", 20), 100),
-    Workload("ResNet-20 at CIFAR-10 size, batch 128", FULL_SIZE, EPOCH),
-    Workload("with He et al.'s pad, crop and mirror", AUGMENTED, EPOCH),
-    Workload("in bfloat16, too, the plain loop in float32", AUGMENTED.but(precision="bfloat16"), EPOCH),
-)
+HALF_BITS = AUGMENTED.but(precision="bfloat16")
+ON_A_GPU = HALF_BITS.but(depth=56, steps=600)
+WORKLOADS = {
+    "cpu": (
+        Workload("ResNet-20 on digits, half of He et al.'s widths, batch 64", Spec("residual", 20), 100),
+        Workload("ResNet-20 at CIFAR-10 size, batch 128", FULL_SIZE, EPOCH),
+        Workload("with He et al.'s pad, crop and mirror", AUGMENTED, EPOCH),
+        Workload("in bfloat16, too, the plain loop in float32", HALF_BITS, EPOCH),
+    ),
+    "cuda": tuple(
+        Workload(f"ResNet-{spec.depth} at CIFAR-10 size, {seeds} at a time", spec, 64_000, seeds)
+        for spec, seeds in ((ON_A_GPU.but(depth=20), 1), (ON_A_GPU, 1), (ON_A_GPU, 4))
+    ),
+}
 
 
 # --- The two sides --------------------------------------------------------------------------------
@@ -75,10 +89,10 @@ def _dataset(name: str) -> data.Dataset:
     return data.Dataset(name, x, y, x[:1], y[:1], "")
 
 
-def ours(spec: Spec, seed: int) -> list[float]:
+def ours(spec: Spec, seed: int, device: str = "cpu") -> list[float]:
     """One seed as :func:`whyresnets.training.train` trains it, on one thread; the loss at each step, in nats (T,)."""
     torch.set_num_threads(1)
-    return training.descend(spec, training.begin(spec, seed, _dataset(spec.data)))
+    return training.descend(spec, training.begin(spec, seed, _dataset(spec.data), device))
 
 
 class PlainNet(nn.Module):
@@ -125,17 +139,20 @@ class _Pictures(torch.utils.data.Dataset):
         return self.transform(Image.fromarray(self.pixels[i])), self.labels[i]
 
 
-def plain(spec: Spec) -> Callable[[], list[float]]:
+def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
     """A plain DataLoader loop, set up; each call trains ``spec.steps`` steps with one thread a core.
 
-    It returns the loss at each step, in nats (T,).
+    It returns the loss at each step, in nats (T,). In float32 on a CPU; on a GPU in the precision of the Spec.
     """
     x, y = images(spec.data)
     pictures = torch.utils.data.TensorDataset(x, y) if x.is_floating_point() else _Pictures(x, y, spec.augment)
     order = torch.Generator().manual_seed(0)
-    loader = torch.utils.data.DataLoader(pictures, spec.batch, shuffle=True, drop_last=True, generator=order)
-    net = PlainNet(spec.net(_dataset(spec.data).x_train.shape[1:]))
+    readers = {"num_workers": min(READERS, sweeps.cores()), "persistent_workers": True, "pin_memory": True}
+    more = readers if device == "cuda" else {}
+    loader = torch.utils.data.DataLoader(pictures, spec.batch, shuffle=True, drop_last=True, generator=order, **more)
+    net = PlainNet(spec.net(_dataset(spec.data).x_train.shape[1:])).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.SGD(net.parameters(), spec.rate, spec.momentum, weight_decay=spec.weight_decay)
+    half = device == "cuda" and spec.precision == "bfloat16"
 
     def endless() -> Iterator:
         while True:
@@ -145,7 +162,10 @@ def plain(spec: Spec) -> Callable[[], list[float]]:
         torch.set_num_threads(sweeps.cores())
         losses = []
         for _, (images, labels) in zip(range(spec.steps), endless(), strict=False):
-            loss = F.cross_entropy(net(images), labels)
+            images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+            labels = labels.to(device, non_blocking=True)
+            with torch.autocast(device, torch.bfloat16, enabled=half):
+                loss = F.cross_entropy(net(images), labels)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -159,41 +179,52 @@ def plain(spec: Spec) -> Callable[[], list[float]]:
 
 
 @dataclass(frozen=True)
+class Work:
+    """1e9 floating-point operations and 1e9 bytes moved: of a job; or in a second, as what a machine does at best."""
+
+    gflop: float
+    gbyte: float
+
+
+@dataclass(frozen=True)
 class Throughput:
     """What one ``workload`` gave.
 
-    ``ours`` and ``plain`` are the jobs an hour of each side, a number a round; ``gflop`` is the work of a job, in
-    1e9 floating-point operations.
+    ``ours`` and ``plain`` are the jobs an hour of each side, a number a round; ``work`` is that of a job, in
+    1e9 floating-point operations and 1e9 bytes.
     """
 
     workload: Workload
     ours: list[float]
     plain: list[float]
-    gflop: float
+    work: Work
 
     @property
     def ratio(self) -> float:
         """Median of ours over median of the plain loop's, dimensionless."""
         return statistics.median(self.ours) / statistics.median(self.plain)
 
-    def share(self, side: list[float], ceiling: float) -> float:
-        """Share of ``ceiling`` (GFLOP/s) that a side reaches, dimensionless."""
-        return statistics.median(side) * self.gflop / 3600 / ceiling
+    def share(self, side: list[float], ceilings: Work) -> tuple[float, float]:
+        """Shares of both ceilings that a side reaches, dimensionless: of arithmetic, and of memory."""
+        jobs_a_second = statistics.median(side) / 3600
+        return jobs_a_second * self.work.gflop / ceilings.gflop, jobs_a_second * self.work.gbyte / ceilings.gbyte
 
 
-def throughput(workload: Workload, rounds: int = ROUNDS) -> Throughput:
+def throughput(workload: Workload, device: str = "cpu", rounds: int = ROUNDS) -> Throughput:
     """Jobs an hour of both sides, in turns, after one round that does not count."""
     import joblib
 
-    spec, jobs = workload.spec, sweeps.cores()
-    loop, mine, others = plain(spec), [], []
+    spec, jobs = workload.spec, workload.together or sweeps.cores()
+    loop, mine, others = plain(spec, device), [], []
     scale = 3600 * spec.steps / workload.job  # jobs an hour = scale * jobs / seconds
     with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_jobs=jobs) as workers:
         for _ in range(rounds + 1):
             others.append(scale / _seconds(loop))
-            tasks = [joblib.delayed(ours)(spec, seed) for seed in range(jobs)]
+            tasks = [joblib.delayed(ours)(spec, seed, device) for seed in range(jobs)]
             mine.append(scale * jobs / _seconds(lambda tasks=tasks: workers(tasks)))
-    return Throughput(workload, mine[1:], others[1:], gflop(spec) * workload.job / spec.steps)
+    one = work(spec)
+    times = workload.job / spec.steps
+    return Throughput(workload, mine[1:], others[1:], Work(one.gflop * times, one.gbyte * times))
 
 
 def _seconds(act: Callable) -> float:
@@ -202,29 +233,64 @@ def _seconds(act: Callable) -> float:
     return time.perf_counter() - clock
 
 
-def gflop(spec: Spec) -> float:
-    """Floating-point operations of ``spec.steps`` training steps, in the unit of 1e9, as torch counts them."""
+class _Bytes(TorchDispatchMode):
+    """Counts the bytes that operations read and write, each as if nothing were left in a cache from the one before."""
+
+    moved = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        found = operation(*args, **(kwargs or {}))
+        for part in tree_leaves((args, kwargs, found if not operation.is_view else ())):
+            if isinstance(part, Tensor) and not operation.is_view:
+                self.moved += part.nbytes
+        return found
+
+
+def work(spec: Spec) -> Work:
+    """What ``spec.steps`` training steps do: floating-point operations as torch counts them, and bytes moved.
+
+    Both in the unit of 1e9. Bytes: of all inputs and outputs of every operation of a step, so an upper bound where
+    operations are fused or find their input in a cache.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     one = spec.but(steps=1)
-    start = training.begin(one, 0, _dataset(spec.data))
     with FlopCounterMode(display=False) as counter:
+        training.descend(one, training.begin(one, 0, _dataset(spec.data)))
+    start = training.begin(one, 0, _dataset(spec.data))
+    with _Bytes() as bytes_:
         training.descend(one, start)
-    return counter.get_total_flops() * spec.steps / 1e9
+    return Work(counter.get_total_flops() * spec.steps / 1e9, bytes_.moved * spec.steps / 1e9)
 
 
-def ceiling() -> float:
-    """A large float32 matrix product on all cores, in the unit of 1e9 floating-point operations a second.
+def ceilings(device: str = "cpu") -> Work:
+    """A large matrix product, float32 on all cores or bfloat16 on a GPU, and a large copy, read and written.
 
-    Of torch's two libraries for it, the faster one counts.
+    Of torch's two libraries for the product on a CPU, the faster one counts.
     """
     torch.set_num_threads(sweeps.cores())
-    a, b = (torch.randn(MATRIX, MATRIX, generator=training.generator(0, "bench")) for _ in range(2))
+    side, dtype = MATRIX[device], torch.float32 if device == "cpu" else torch.bfloat16
+    draws = training.generator(0, "bench")
+    a, b = (torch.randn(side, side, generator=draws).to(device, dtype) for _ in range(2))
     ways = [lambda: a @ b]
-    if torch.backends.mkldnn.is_available():  # on some processors twice as fast as `@`
+    if device == "cpu" and torch.backends.mkldnn.is_available():  # on some processors twice as fast as `@`
         packed = a.to_mkldnn(), b.to_mkldnn()
         ways.append(lambda: F.linear(*packed))
-    return max(2 * MATRIX**3 / 1e9 / min(_seconds(way) for _ in range(3 * ROUNDS)) for way in ways)
+    gflop = max(2 * side**3 / 1e9 / _best(way, device) for way in ways)
+    source = torch.ones(COPIED[device], device=device)
+    target = torch.empty_like(source)
+    return Work(gflop, 2 * source.nbytes / 1e9 / _best(lambda: target.copy_(source), device))
+
+
+def _best(way: Callable, device: str) -> float:
+    """The shortest time of some tries, in seconds, until the device has finished."""
+
+    def finished() -> None:
+        way()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return min(_seconds(finished) for _ in range(3 * ROUNDS))
 
 
 # Operations of torch, by the first of these words that occurs in their name.
@@ -238,36 +304,44 @@ KINDS = {
 REST = "dispatch and the rest"
 
 
-def shares(spec: Spec) -> dict[str, float]:
-    """Where this library's time goes on one thread: kind of work -> share of the wall time, dimensionless."""
+def shares(spec: Spec, device: str = "cpu") -> dict[str, float]:
+    """Where this library's time goes on one thread: kind of work -> share of the wall time, dimensionless.
+
+    On a GPU: of the first few steps, which are not yet replayed; what is left of the wall time there, is waiting.
+    """
     torch.set_num_threads(1)
-    ours(spec, 0)
-    start = training.begin(spec, 1, _dataset(spec.data))
-    with _quiet(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profile:
+    spec = spec if device == "cpu" else spec.but(steps=training.EAGER)
+    ours(spec, 0, device)
+    start = training.begin(spec, 1, _dataset(spec.data), device)
+    kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (device == "cuda")
+    with _quiet(), torch.profiler.profile(activities=kinds, acc_events=True) as profile:
         seconds = _seconds(lambda: training.descend(spec, start))
     spent = dict.fromkeys(KINDS, 0.0)
     for event in profile.key_averages():
         kind = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), None)
         if kind and "evaluate_function" not in event.key:
-            spent[kind] += event.self_cpu_time_total / 1e6 / seconds
+            own = event.self_cpu_time_total if device == "cpu" else event.self_device_time_total
+            spent[kind] += own / 1e6 / seconds
     return spent | {REST: 1 - sum(spent.values())}
 
 
 # --- Tables -----------------------------------------------------------------------------------------
 
 
-def speed(results: Sequence[Throughput], ceiling: float) -> Table:
-    """Jobs an hour of both sides, their ratio with its range over the rounds, and shares of the ceiling."""
+def speed(results: Sequence[Throughput], ceilings: Work) -> Table:
+    """Jobs an hour of both sides, their ratio with its range over the rounds, and our shares of both ceilings."""
     rows = []
     for result in results:
         ratios = [a / b for a, b in zip(result.ours, result.plain, strict=True)]
         hourly = (f"{statistics.median(side):.3g}" for side in (result.ours, result.plain))
-        shared = (f"{100 * result.share(side, ceiling):.0f}%" for side in (result.ours, result.plain))
+        shared = (f"{100 * share:.0f}%" for share in result.share(result.ours, ceilings))
+        theirs = f"{100 * result.share(result.plain, ceilings)[0]:.0f}%"
         spread = f"**{result.ratio:.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
-        rows.append((f"{result.workload.says}, {result.workload.job} steps", *hourly, spread, *shared))
-    head = ("job", "jobs an hour", "plain loop", "ratio", "share of the ceiling", "plain loop's")
+        rows.append((f"{result.workload.says}, {result.workload.job:,} steps", *hourly, spread, *shared, theirs))
+    head = ("job", "jobs an hour", "plain loop", "ratio", "arithmetic", "memory", "plain loop's arithmetic")
     note = (
-        f"Medians of {ROUNDS} rounds in turns. Ceiling: a float32 matrix product, {ceiling:.0f} GFLOP/s on all cores."
+        f"Medians of {ROUNDS} rounds in turns. Shares are of two ceilings: a matrix product, {ceilings.gflop:,.0f} "
+        f"GFLOP/s, and a copy, {ceilings.gbyte:,.0f} GB/s; the bytes are counted as if no cache held any."
     )
     return Table(head, rows, note)
 
@@ -279,19 +353,23 @@ def where(spent: Mapping[str, Mapping[str, float]]) -> Table:
     return Table(("where the time goes", *kinds), rows, "Profiled, which makes dispatch look dearer than it is.")
 
 
-def as_json(result: Throughput, shares: Mapping[str, float], ceiling: float) -> dict:
+def as_json(result: Throughput, shares: Mapping[str, float], ceilings: Work, device: str) -> dict:
     """What ``bench --json`` writes of a workload."""
+    arithmetic, memory = result.share(result.ours, ceilings)
     return {
         "workload": result.workload.says,
         "steps": result.workload.job,
         "jobs_an_hour": result.ours,
         "plain_jobs_an_hour": result.plain,
         "ratio": result.ratio,
-        "gflop_a_job": result.gflop,
-        "ceiling_gflop_s": ceiling,
-        "share_of_ceiling": result.share(result.ours, ceiling),
+        "gflop_a_job": result.work.gflop,
+        "gbyte_a_job": result.work.gbyte,
+        "ceiling_gflop_s": ceilings.gflop,
+        "ceiling_gbyte_s": ceilings.gbyte,
+        "share_of_ceiling": arithmetic,
+        "share_of_memory_ceiling": memory,
         "where_the_time_goes": dict(shares),
-        "hardware": store.hardware(),
+        "hardware": store.hardware(device),
         "versions": store.versions(),
     }
 

@@ -73,17 +73,25 @@ def load(name: str = "digits") -> Dataset:
     return _gaussian(name) if name.startswith("gaussian") else _from_torchvision(name)
 
 
-def augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image padded by 4 zeros, cropped back at random, and mirrored half of the time; shape of ``x``.
+def augmentation_draws(images: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What is random about the augmentation of so many images: shifts (2, images, 1) and mirrors (images, 1).
 
-    Source: He et al. 2015, section 4.2. ``x`` is (B, channels, height, width), dimensionless; the draws
-    come from ``generator`` alone, one shift down, one shift right and one mirror an image.
+    Shifts down and right, in pixels from 0 to 8; mirrors of bool, true half of the time. Source: He et al. 2015,
+    section 4.2. The draws come from ``generator`` alone.
+    """
+    shifts = torch.randint(0, 2 * PAD + 1, (2, images, 1), generator=generator)
+    return shifts, torch.rand(images, 1, generator=generator) < 0.5
+
+
+def augmented(x: Tensor, shifts: Tensor, mirrored: Tensor) -> Tensor:
+    """Each image padded by 4 zeros, cropped back at its shift, and mirrored where it says so; shape of ``x``.
+
+    Source: He et al. 2015, section 4.2. ``x`` is (B, channels, height, width), dimensionless; for the others see
+    :func:`augmentation_draws`.
     """
     images, _, height, width = x.shape
-    shifts = torch.randint(0, 2 * PAD + 1, (2, images, 1), generator=generator)
-    mirrored = torch.rand(images, 1, generator=generator) < 0.5
-    down, right, mirrored = (draw.to(x.device) for draw in (*shifts, mirrored))
     rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
+    down, right = shifts
     rows, columns = rows + down, right + torch.where(mirrored, columns.flip(0), columns)
     padded = F.pad(x, (PAD, PAD, PAD, PAD)).permute(0, 2, 3, 1)
     image = torch.arange(images, device=x.device)[:, None, None]

@@ -240,15 +240,38 @@ def signals(columns: Mapping[str, Mapping[str, str]], runs: Live) -> Figure:
 
     ``columns`` maps title -> label -> arm; rows share their (logarithmic) axes. One thin line a seed.
     """
+    readings = "response_std", "state_gradient_norm"
+    return _signals(
+        {title: {k: [runs[arm][r] for r in readings] for k, arm in arms.items()} for title, arms in columns.items()}
+    )
+
+
+def signals_on_the_way(arms: Mapping[str, str], runs: Live) -> Figure:
+    """As :func:`signals`, one column for each step that the arms (label -> arm) were watched at."""
+    readings = "watched_response_std", "watched_gradient_norm"
+    (steps,) = {runs[arm].spec.watch for arm in arms.values()}
+    return _signals(
+        {
+            f"after {step} steps" if step else "before training": {
+                label: [runs[arm][r][:, k] for r in readings] for label, arm in arms.items()
+            }
+            for k, step in enumerate(steps)
+        }
+    )
+
+
+def _signals(columns: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) -> Figure:
+    """Of each column and label, the responses (S, layers) above and the gradient norms (S, L + 1) below."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(2, len(columns), figsize=(2.3 * len(columns), 5.4), sharey="row", sharex="row")
-        for column, (title, arms) in zip(axes.T, columns.items(), strict=True):
-            for label, arm in arms.items():
-                colour = COLOUR_OF_RULE[label]
-                forward, norms = runs[arm]["response_std"], runs[arm]["state_gradient_norm"]
+        wide = max(2.3, 6.9 / len(columns))
+        figure, axes = plt.subplots(2, len(columns), figsize=(wide * len(columns), 5.4), sharey="row", sharex="row")
+        for column, (title, found) in zip(axes.T, columns.items(), strict=True):
+            for label, (forward, norms) in found.items():
+                rule, _, deep = label.partition(", ")
+                colour, style = COLOUR_OF_RULE[rule], "--" if deep.startswith("20") else "-"
                 width = 4 if label == "plain" else 1.8  # so that one line shows behind the other
-                _profile(column[0], forward, label, colour, width, first=1)
-                _profile(column[1], norms / norms[:, -1:], label, colour, width, first=0)
+                _profile(column[0], forward, label, (colour, style, width), first=1)
+                _profile(column[1], norms / norms[:, -1:], label, (colour, style, width), first=0)
             column[0].set(title=title, yscale="log", xlabel="layer")
             column[1].set(yscale="log", xlabel="unit")
             column[1].axhline(1, color=INK, lw=0.8, ls=":")
@@ -259,10 +282,12 @@ def signals(columns: Mapping[str, Mapping[str, str]], runs: Live) -> Figure:
     return figure
 
 
-def _profile(axis: Axes, values: np.ndarray, label: str, colour, width: float, first: int) -> None:
-    where = np.arange(first, values.shape[1] + first)
-    axis.plot(where, values.T, color=colour, lw=0.5, alpha=0.5)
-    axis.plot(where, np.exp(np.log(values).mean(0)), color=colour, lw=width, label=f"{label} ({len(values)} seeds)")
+def _profile(axis: Axes, values: np.ndarray, label: str, look: tuple, first: int) -> None:
+    where, (colour, style, width) = np.arange(first, values.shape[1] + first), look
+    axis.plot(where, values.T, color=colour, lw=0.5, alpha=0.5, ls=style)
+    axis.plot(
+        where, np.exp(np.log(values).mean(0)), color=colour, lw=width, ls=style, label=f"{label} ({len(values)} seeds)"
+    )
 
 
 # --- Ratios of gradient norms -------------------------------------------------------------------

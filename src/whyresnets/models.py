@@ -862,8 +862,8 @@ def identity_extension(
     This is the "solution by construction" of He et al. 2015, section 1. An appended convolution
     passes each channel through (a Dirac kernel). Its normalisation divides by the standard
     deviation of the full batch ``x``, so its scale is set to that deviation and its shift to the
-    mean; the running statistics get the same two numbers, which makes it exact in both modes. The ReLU
-    changes nothing, because a state is never negative.
+    mean; the running statistics get the same two numbers, which makes it exact in both modes, with batch statistics
+    if ``x`` is the batch. The ReLU changes nothing, because a state is never negative.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyresnets import claims, store
-from whyresnets.claims import Chapter, Claim, Outcome, Test, Verdict
+from whyresnets.claims import Chapter, Claim, Condition, Outcome, Test, Verdict
 from whyresnets.training import Runs, Spec
 
 NOT_RUN = "not run yet"
@@ -290,9 +290,38 @@ def at_scales(chapter: Chapter) -> Table:
     rows = []
     for claim in chapter.claims:
         found = [chapter.printed(claim, scale) for scale in scales]
-        cells = [f"{shown(v.effect)}, {_word(v)} ({v.n} seeds)" if v else NOT_RUN for v in found]
+        cells = [_at_scale(verdict, claim.conditions[0]) if verdict else NOT_RUN for verdict in found]
         rows.append((claim.id, str(claim.conditions[0]), *cells))
     return Table(("claim", "predicted", *scales), rows)
+
+
+def beside_published(chapter: Chapter) -> Table:
+    """Each published test error, ours at every larger scale, and below what differs in the protocol of what was run."""
+    recorded = {scale: chapter.recorded(scale) for scale in chapter.larger}
+    rows, differ = [], {}
+    for known in chapter.published:
+        rows.append([known.says, f"{known.error} ({known.source})"])
+        for scale, arms in recorded.items():
+            rows[-1].append(_errors(arms[known.arm]) if known.arm in arms else NOT_RUN)
+            if known.arm in arms:
+                fields = "; ".join(known.differs(arms[known.arm].spec))
+                differ.setdefault(f"Ours at {scale} scale: {fields}", []).append(known.says)
+    notes = [f"{fields} ({', '.join(nets)})." for fields, nets in differ.items()]
+    return Table(("net", "published test error, %", *(f"ours, {s}" for s in recorded)), rows, "\n\n".join(notes))
+
+
+def _errors(runs: Runs) -> str:
+    """Test error with running statistics, in percent, and training loss, in nats."""
+    errors, losses = 100 * runs["test_error"], claims.training_loss(runs)
+    spread = f"{errors.mean():.1f} ({errors.min():.1f} to {errors.max():.1f}, {len(errors)} seeds)"
+    return f"{spread}; training loss {losses.mean():.2f}"
+
+
+def _at_scale(verdict: Verdict, usual: Condition) -> str:
+    """Effect, word and seeds; and the threshold, where it is another than usual."""
+    there = verdict.effect.condition
+    other = "" if there.threshold == usual.threshold else f", predicted {there.side} {there.threshold:g}"
+    return f"{shown(verdict.effect)}, {_word(verdict)} ({verdict.n} seeds{other})"
 
 
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
@@ -359,14 +388,15 @@ def _code(record: store.Record) -> str:
     return "today's"
 
 
-def best_rates(chapter: Chapter) -> Table:
+def best_rates(chapter: Chapter, scale: str = "laptop") -> Table:
     """The learning-rate grid of each arm: mean outcome of the chapter, in nats, at each rate; the best is bold."""
-    record = store.record(f"{chapter.name}-grid")
+    record = store.record(chapter.grid_record(scale))
     if record is None:
         return Table(("arm",), [(NOT_RUN,)])
-    rates = sorted({spec.rate for specs in chapter.grid.values() for spec in specs})
+    grids = chapter.grids(scale)
+    rates = sorted({spec.rate for specs in grids.values() for spec in specs})
     rows = []
-    for arm, specs in chapter.grid.items():
+    for arm, specs in grids.items():
         found = {spec.rate: record.runs(spec, 10000) for spec in specs}
         loss = {rate: float(np.mean(chapter.outcome(runs))) for rate, runs in found.items()}
         best = min(loss, key=loss.get)

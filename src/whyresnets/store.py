@@ -10,6 +10,7 @@ import datetime
 import functools
 import io
 import json
+import math
 import os
 import platform
 import sys
@@ -28,6 +29,8 @@ Readings = dict[str, np.ndarray]
 
 DECISIVE = ("data", "models", "measures", "curvature", "training")  # the modules whose code decides a result
 RECORDS = Path(__file__).parent / "records"
+SAVED = ".checkpoint"  # how the file of an unfinished run ends
+CHECKPOINT_SECONDS = 120  # between two of a run (chosen by us)
 NAME = "run"  # the entry of a cached file that says which run it holds
 DAY = 86400  # seconds
 PROVENANCE = {"date", "source", "versions", "hardware"}  # what every entry of a record must say
@@ -78,8 +81,9 @@ def _path(folder: Path, spec: Spec, seed: int) -> Path:
 
 
 def _name(path: Path) -> str:
-    """What a cached file says it is: the code and torch that made it, its question, its seed."""
-    return "/".join(path.with_suffix("").parts[-3:])
+    """What a cached file says it is: the code and torch that made it, its question, its seed, and whether finished."""
+    kind = SAVED if path.suffix == SAVED else ""
+    return "/".join(path.with_suffix("").parts[-3:]) + kind
 
 
 def save(folder: Path, spec: Spec, seed: int, readings: Readings) -> None:
@@ -90,18 +94,7 @@ def save(folder: Path, spec: Spec, seed: int, readings: Readings) -> None:
     OSError
         If the folder cannot be written; what was written by then is removed.
     """
-    path = _path(folder, spec, seed)
-    part = path.with_suffix(f".part{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            np.savez(file, **readings, **{NAME: np.array(_name(path))})
-            file.flush()
-            os.fsync(file.fileno())  # on the disk before the name is
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(folder)) from error
+    _keep(folder, _path(folder, spec, seed), readings)
 
 
 def find(folder: Path, spec: Spec, seed: int) -> Readings | None:
@@ -114,28 +107,92 @@ def find(folder: Path, spec: Spec, seed: int) -> Readings | None:
     OSError
         If the file is there and cannot be read.
     """
-    path = _path(folder, spec, seed)
+    return _kept(_path(folder, spec, seed), "run")
+
+
+def _keep(folder: Path, path: Path, arrays: Readings) -> None:
+    """Write a file of the cache whole or not at all, with its name in it."""
+    part = path.with_suffix(f".part{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            np.savez(file, **arrays, **{NAME: np.array(_name(path))})
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the name is
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
+def _kept(path: Path, what: str) -> Readings | None:
+    """The arrays of a file of the cache, if it is there, whole (``.npz`` has a checksum for each) and in its place."""
     try:
         whole = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        readings = _arrays(whole)
-        if (name := str(readings.pop(NAME, "nothing"))) != _name(path):
+        arrays = _arrays(whole)
+        if (name := str(arrays.pop(NAME, "nothing"))) != _name(path):
             raise ValueError(f"it says it is {name}")
-        return readings
+        return arrays
     except Exception as error:  # whatever the bytes are
         aside = path.with_suffix(".damaged")
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             if path.read_bytes() == whole:
                 path.replace(aside)
-        what = f"set aside a damaged run, to be done again ({type(error).__name__})"
-        print(f"whyresnets: {what}: {aside}", file=sys.stderr)
+        said = f"set aside a damaged {what}, to be done again ({type(error).__name__})"
+        print(f"whyresnets: {said}: {aside}", file=sys.stderr)
         return None
 
 
+class OutOfTime(Exception):
+    """The time that a sweep was given is over; what was done is kept."""
+
+
+class Checkpoint:
+    """Where a run that may be interrupted is kept, beside the finished ones; a :class:`whyresnets.training.Checkpoint`.
+
+    Written whole or not at all every :data:`CHECKPOINT_SECONDS`, without pickles; damaged ones are set aside.
+    ``until`` is the time, in seconds since 1970, after which the run is saved and left with :class:`OutOfTime`.
+    """
+
+    def __init__(self, folder: Path, spec: Spec, seed: int, until: float = math.inf):
+        self._folder, self._file, self._until = folder, _path(folder, spec, seed).with_suffix(SAVED), until
+        self._saved = time.monotonic()
+
+    def load(self) -> Readings | None:
+        """What was saved last, or None: see :meth:`whyresnets.training.Descent.state`."""
+        return _kept(self._file, "checkpoint")
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() - self._saved > CHECKPOINT_SECONDS or time.time() > self._until
+
+    def save(self, state: Readings) -> None:
+        """Keep ``state`` in place of what was kept before; shapes and units as it has them.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written; what was kept before is still there.
+        OutOfTime
+            If the time is over; ``state`` is kept.
+        """
+        _keep(self._folder, self._file, state)
+        self._saved = time.monotonic()
+        if time.time() > self._until:
+            raise OutOfTime
+
+    def remove(self) -> None:
+        """Forget what was kept: the run is finished."""
+        self._file.unlink(missing_ok=True)
+
+
 def prepare(folder: Path) -> None:
-    """Make the folder, see that it can be written, and remove what was left half written a day ago or earlier.
+    """Make the folder, see that it can be written, and remove what was left behind.
+
+    That is checkpoints of finished runs, and what was left half written a day ago or earlier.
 
     Raises
     ------
@@ -148,6 +205,9 @@ def prepare(folder: Path) -> None:
             probe.write(bytes(PROBE))
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from error
+    for saved in folder.glob(f"*/*{SAVED}"):
+        if saved.with_suffix(".npz").exists():  # the run was finished, and killed before it could forget
+            saved.unlink(missing_ok=True)
     for part in folder.glob("*/*.part*"):
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             if time.time() - part.stat().st_mtime > DAY:
@@ -265,10 +325,11 @@ def compact(runs: Runs, layers: bool = True) -> Runs:
     return Runs(runs.spec, runs.seeds, {**arrays, "curve": arrays["curve"][:, kept]})
 
 
-def write_record(name: str, sweep: list[Runs], device: str = "cpu", small: bool = False, layers: bool = True) -> Path:
+def write_record(name: str, sweep: list[Runs], trained_on: str = "", small: bool = False, layers: bool = True) -> Path:
     """Add finished runs to the record called ``name``, with their provenance; what was there for a Spec is replaced.
 
-    ``small``: only what :func:`compact` keeps, with or without its ``layers``.
+    ``trained_on``: the hardware; this machine's processor unless said. ``small``: only what :func:`compact` keeps, with
+    or without its ``layers``.
 
     Raises
     ------
@@ -286,7 +347,12 @@ def write_record(name: str, sweep: list[Runs], device: str = "cpu", small: bool 
             arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{before}/")}
         key = f"{runs.spec.question}-{runs.seeds[0]}"
         seconds = round(float(np.sum(runs["seconds"])), 1)
-        about[key] = {"spec": asdict(runs.spec), "seeds": list(runs.seeds), "seconds": seconds, **provenance(device)}
+        about[key] = {
+            "spec": asdict(runs.spec),
+            "seeds": list(runs.seeds),
+            "seconds": seconds,
+            **provenance(trained_on),
+        }
         if small:
             runs = compact(runs, layers)
             about[key]["compact"] = True
@@ -386,7 +452,7 @@ def hardware(device: str = "cpu") -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def provenance(device: str = "cpu") -> dict:
-    """What a record says of its origin: date, code, versions, hardware."""
+def provenance(trained_on: str = "") -> dict:
+    """What a record says of its origin: date, code, versions, hardware (this machine's processor unless said)."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return {"date": today, "source": source_hash(), "versions": versions(), "hardware": hardware(device)}
+    return {"date": today, "source": source_hash(), "versions": versions(), "hardware": trained_on or hardware()}

@@ -4,12 +4,15 @@ The protocol is He et al.'s (2015, section 4.2), shortened: SGD with momentum an
 batch normalisation, no dropout. Steps, batch, widths and schedule are chosen by us and are part of the Spec.
 """
 
+import functools
 import hashlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -32,7 +35,8 @@ from whyresnets.models import (
 
 FAMILIES = ("conv", "dense", "skip")
 TARGETS = ("labels", "teacher", "own")
-SCHEDULES = ("cosine", "constant")
+SCHEDULES = ("cosine", "constant", "step")
+DROPS = (0.5, 0.75)  # of the steps, after which the schedule "step" divides the rate by ten: He et al. 2015 (32k, 48k)
 PRECISIONS = ("float32", "bfloat16", "float64")
 PARTS = ("affine", "head")
 ONLY_SKIP = (  # fields of a Spec that only the family "skip" knows
@@ -49,6 +53,8 @@ ONLY_SKIP = (  # fields of a Spec that only the family "skip" knows
     "bias_spread",
 )
 TARGET = ".target.fixed"  # how the names of those parameters end to which biases are pulled
+CHUNKS = {"cpu": 1, "cuda": 100}  # steps between two looks at the loss: a look makes a GPU wait (chosen by us)
+EAGER = 3  # steps of a GPU before one is recorded, to be replayed from then on: what is slow the first time is over
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
 READ_EXAMPLES = 10_000  # of the training set at most, for losses and errors; as many as CIFAR-10 has to test (ours)
 
@@ -80,10 +86,11 @@ class Spec:
     rate : learning rate after warm-up, from a recorded grid
     steps : optimiser steps; 0 reads the network as it is initialised. 100 chosen by us
     warmup : share of the steps over which the rate rises linearly to ``rate``; 0.1 chosen by us
-    schedule : "cosine" (to 0 at the last step) or "constant", after warm-up
+    schedule : after warm-up, "cosine" (to 0 at the last step), "constant", or "step" (a tenth from the middle on, a
+        hundredth from three quarters on: He et al. 2015)
     batch : examples a step; 64 chosen by us (He et al.: 128)
     momentum, weight_decay : He et al. 2015
-    augment : pad, crop and mirror each batch at random, see :func:`whyresnets.data.augment`
+    augment : pad, crop and mirror each batch at random, see :func:`whyresnets.data.augmented`
     growth : factor on the learning rate from each step to the next, beside the schedule (Li and Arora 2020)
     momentum_start : the momentum buffer starts at so many times the parameters; 0 as usual
     untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head"
@@ -94,7 +101,8 @@ class Spec:
         ("": none; else see ``kernels`` of the network), and the spread of the singular values they get
     signals : read the responses, states and gradients by layer, from 256 training examples
     watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
-        states are read; of a "skip" net all that :func:`whyresnets.measures.by_layer` says
+        states are read, and the responses where ``signals`` are; of a "skip" net all that
+        :func:`whyresnets.measures.by_layer` says
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
 
     Raises
@@ -334,7 +342,8 @@ class Runs:
     ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own (and in a "skip"
     net so do all, for it has no others). ``seconds`` is the time of each run on one core. Further readings as the Spec
     asks: of the signals by layer see :mod:`whyresnets.measures`; ``watched_gradient_norm`` (S, K, L + 1) is the
-    gradient's norm at the states, at the K steps of ``watch``; of a "skip" net, where it is (S, K, L), also the other
+    gradient's norm at the states, at the K steps of ``watch``, and with signals ``watched_response_std`` (S, K, 3x3
+    layers) that of :func:`whyresnets.measures.response_std`; of a "skip" net, where it is (S, K, L), also the other
     measures of :func:`whyresnets.measures.by_layer`, (S, K, L) or (S, K), and ``watched_capped_curve`` (S, K), the mean
     mini-batch loss of the steps before, each counted as chance at most, and as chance once a run has diverged (NaN
     before the first step). ``transition_condition`` (S, transitions) is the condition number of the transition
@@ -393,7 +402,7 @@ def batches(seed: int, examples: int, batch: int, steps: int) -> Tensor:
 
 
 def rate_at(spec: Spec, step: int) -> float:
-    """Learning rate at ``step`` (from 0), dimensionless: linear warm-up, then a cosine to 0 or a constant.
+    """Learning rate at ``step`` (from 0), dimensionless: linear warm-up, then as the schedule says.
 
     Times the growth to the power of the step.
     """
@@ -402,6 +411,8 @@ def rate_at(spec: Spec, step: int) -> float:
         return rate * (step + 1) / warm
     if spec.schedule == "constant":
         return rate
+    if spec.schedule == "step":
+        return rate * 0.1 ** sum(step >= drop * spec.steps for drop in DROPS)
     return rate * 0.5 * (1 + np.cos(np.pi * (step - warm) / (spec.steps - warm)))
 
 
@@ -480,24 +491,58 @@ def _taught(spec: Spec, seed: int, net: Net, params: Params, x: Tensor) -> Tenso
     return plain.logits({name: p.to(x.device) for name, p in teacher.items()}, x)
 
 
-def train(spec: Spec, seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
+class Checkpoint(Protocol):
+    """Where an interrupted run is kept; on disk: :class:`whyresnets.store.Checkpoint`."""
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was saved last, or None."""
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Keep all of ``state``, or what was kept before."""
+
+
+def train(spec: Spec, seed: int, device: str = "cpu", checkpoint: Checkpoint | None = None) -> dict[str, np.ndarray]:
     """Train one seed and read it: a dictionary of arrays, named as in :class:`Runs`, without the seeds axis.
 
-    A run whose loss stops being finite ends there; what it could not reach is NaN.
+    A run whose loss stops being finite ends there; what it could not reach is NaN. With a ``checkpoint`` it goes on
+    from there, if it was interrupted, and ends with the same numbers; nets that are trained together ignore it.
     """
     if spec.together:
         return train_together(spec, [seed], device)[0]
     known = data.load(spec.data)
     clock = time.perf_counter()
-    start = begin(spec, seed, known, device)
-    watched: list[Tensor] = []
-    readings = {"curve": descend(spec, start, watched), **_readings(spec, start)}
-    if spec.watch:
-        lost = torch.full((len(start.net.units) + 1,), float("nan"))
-        readings["watched_gradient_norm"] = torch.stack(watched + [lost] * (len(spec.watch) - len(watched)))
+    kept = checkpoint.load() if checkpoint else None
+    with _all_of_float32(device):
+        start = begin(spec, seed, known, device)
+        descent = Descent(spec, start)
+        if kept is not None:
+            descent.restore(kept)
+            clock -= float(kept["seconds"])
+        descent.run(checkpoint, lambda: time.perf_counter() - clock)
+        readings = {"curve": descent.curve, **_readings(spec, start)}
+        for name, found in descent.watched.items():
+            if lost := len(spec.watch) - len(found):
+                found += [torch.full_like(descent.measured(name), math.nan)] * lost
+            readings[f"watched_{name}"] = torch.stack(found)
     readings["seconds"] = time.perf_counter() - clock
     exact = spec.signals or spec.precision == "float64"
     return {name: np.asarray(value, dtype=np.float64 if exact else np.float32) for name, value in readings.items()}
+
+
+@contextmanager
+def _all_of_float32(device: str) -> Iterator[None]:
+    """On a GPU, convolutions of float32 in all its bits, not in the 19 of TF32, and their sums always in one order.
+
+    Both are not the default there.
+    """
+    if device == "cpu":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
 
 
 def train_together(spec: Spec, seeds: Sequence[int], device: str = "cpu") -> list[dict[str, np.ndarray]]:
@@ -632,48 +677,204 @@ def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
     return [p for name, p in params.items() if not name.endswith(fixed)]
 
 
-def descend(spec: Spec, start: Start, watched: list[Tensor] | None = None) -> list[float]:
-    """Train the parameters of ``start`` in place; the mini-batch loss at each step, in nats (T,).
+class Descent:
+    """A run between two steps: what training changes, and the steps of SGD that change it.
 
-    ``watched`` receives the norms of the gradients at the states, (L + 1,) a step of ``spec.watch``.
+    All that a step reads or changes is a tensor on the device, the step's number included, and the loss is looked at
+    once a chunk only. So the host has nothing to say in between, and a GPU may replay one recorded step (a CUDA graph)
+    instead of being told every small operation of every step: at this size that is most of the time. On a CPU a chunk
+    is one step and nothing is recorded; the code of the step is the same.
+
+    Attributes
+    ----------
+    spec, start : the run; parameters and running statistics of ``start`` change in place
+    done : steps done
+    curve : the mini-batch loss at each step, in nats (T,), NaN where it was not reached
+    watched : reading -> one tensor for each step of ``spec.watch`` that was reached, see :class:`Runs`
     """
 
-    def watch(step: int) -> None:
-        if watched is not None and step in spec.watch:
-            sample = (part[:SIGNAL_EXAMPLES] for part in start.train_set)
-            watched.append(measures.state_gradient_norm(start.net, start.params, *sample).cpu())
+    def __init__(self, spec: Spec, start: Start):
+        self.spec, self.start, self.done = spec, start, 0
+        self.curve = [math.nan] * spec.steps
+        self.watched: dict[str, list[Tensor]] = {}
+        if spec.watch:
+            readings = ["gradient_norm"] + ["response_std"] * spec.signals
+            self.watched = {name: [] for name in readings}
+        device = start.train_set[0].device
+        chunk = 1 if spec.project else CHUNKS[device.type]  # after each step a projection looks at the kernels
+        self._at = torch.zeros(1, dtype=torch.int64, device=device)  # the next step of this chunk
+        self._index = start.order.new_zeros(chunk, spec.batch)
+        # In 64 bits on a CPU, as a number in Python has; the GPU's kernel takes 32 alone.
+        dtype = torch.float64 if device.type == "cpu" else torch.float32
+        self._rates = torch.zeros(chunk, dtype=dtype, device=device)
+        self._shifts = torch.zeros(chunk, 2, spec.batch, 1, dtype=torch.int64, device=device)
+        self._mirrored = torch.zeros(chunk, spec.batch, 1, dtype=torch.bool, device=device)
+        self._losses = torch.zeros(chunk, dtype=torch.float64, device=device)
+        self._rate = torch.zeros((), dtype=dtype, device=device)
+        # 1 once a loss was not finite: from then on no weight changes, as in a run that ends there. Running statistics
+        # do, to the end of the chunk; what is read with them is no result of a run that diverged.
+        self._lost = torch.zeros((), device=device)
+        self._replay: Callable[[], None] | None = None
+        self._eager = 0
+        project(spec, start.net, start.params)
+        self._trained = trained_parameters(spec, start.params)
+        decay = {"momentum": spec.momentum, "weight_decay": spec.weight_decay}
+        self._optimiser = torch.optim.SGD(self._trained, lr=self._rate, **decay, fused=True)
+        self._optimiser.found_inf = self._lost
+        if spec.momentum_start:
+            for p in self._trained:
+                self._optimiser.state[p]["momentum_buffer"] = spec.momentum_start * p.detach()
 
-    project(spec, start.net, start.params)
-    params = trained_parameters(spec, start.params)
-    x, y = start.train_set
-    for p in params:
-        p.requires_grad_(True)
-    optimiser = torch.optim.SGD(
-        params, lr=spec.rate, momentum=spec.momentum, weight_decay=spec.weight_decay, fused=True
-    )
-    if spec.momentum_start:
-        for p in params:
-            optimiser.state[p]["momentum_buffer"] = spec.momentum_start * p.detach()
-    curve = [float("nan")] * spec.steps
-    for step, index in enumerate(start.order):
-        watch(step)
-        optimiser.param_groups[0]["lr"] = rate_at(spec, step)
-        images = data.augment(x[index], start.draws) if spec.augment else x[index]
+    def run(self, checkpoint: Checkpoint | None = None, seconds: Callable[[], float] = time.perf_counter) -> None:
+        """Train to the last step, or to the first loss that is not finite.
+
+        From time to time the state is handed to the ``checkpoint``, with what ``seconds`` says then.
+        """
+        for p in self._trained:
+            p.requires_grad_(True)
+        with _own_stream(self._at.device):
+            while self.done < self.spec.steps:
+                self._watch()
+                if not self._steps(self._until()):
+                    break
+                project(self.spec, self.start.net, self.start.params)
+                if checkpoint and self.done < self.spec.steps and checkpoint.due():
+                    checkpoint.save(self.state() | {"seconds": np.asarray(seconds())})
+            else:
+                self._watch()
+        for p in self._trained:
+            p.requires_grad_(False)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the rest of the run depends on, and what was read so far: name -> array (ours)."""
+        buffers = [self._optimiser.state[p].get("momentum_buffer") for p in self._trained]
+        tensors = {f"momentum/{i}": b for i, b in enumerate(buffers) if b is not None}
+        for kind, named in self._changing.items():
+            tensors |= {f"{kind}/{name}": tensor for name, tensor in named.items()}
+        tensors |= {f"watched/{name}/{i}": t for name, found in self.watched.items() for i, t in enumerate(found)}
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+        draws = self.start.draws.get_state().numpy()
+        return {**arrays, "draws": draws, "done": np.asarray(self.done), "curve": np.asarray(self.curve[: self.done])}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to where :meth:`state` was asked."""
+        with torch.no_grad():
+            for kind, named in self._changing.items():
+                for name, tensor in named.items():
+                    tensor.copy_(torch.from_numpy(state[f"{kind}/{name}"]))
+            for i, p in enumerate(self._trained):
+                if f"momentum/{i}" in state:
+                    buffer = torch.empty_like(p).copy_(torch.from_numpy(state[f"momentum/{i}"]))
+                    self._optimiser.state[p]["momentum_buffer"] = buffer
+        for name, found in self.watched.items():
+            count = sum(key.startswith(f"watched/{name}/") for key in state)
+            found[:] = [torch.from_numpy(state[f"watched/{name}/{i}"]) for i in range(count)]
+        self.start.draws.set_state(torch.from_numpy(state["draws"]))
+        self.done = int(state["done"])
+        self.curve[: self.done] = state["curve"].tolist()
+
+    @property
+    def _changing(self) -> dict[str, Params]:
+        return {"parameter": self.start.params, "running": self.start.running}
+
+    def measured(self, reading: str) -> Tensor:
+        """A reading of the net as it is now, from 256 training examples: as in :class:`Runs`, without S and K."""
+        measure = {"gradient_norm": measures.state_gradient_norm, "response_std": measures.response_std}[reading]
+        sample = (part[:SIGNAL_EXAMPLES] for part in self.start.train_set)
+        return measure(self.start.net, self.start.params, *sample).cpu()
+
+    def _watch(self) -> None:
+        if self.done in self.spec.watch:
+            for reading, found in self.watched.items():
+                found.append(self.measured(reading))
+
+    def _until(self) -> int:
+        """The step before which to look up: the end of the chunk, or an earlier one that is watched."""
+        return min(self.done + len(self._index), *(s for s in (*self.spec.watch, self.spec.steps) if s > self.done))
+
+    def _steps(self, until: int) -> bool:
+        """The steps before ``until``; whether their losses were finite."""
+        spec, steps = self.spec, until - self.done
+        self._index[:steps] = self.start.order[self.done : until]
+        self._rates[:steps] = self._rates.new_tensor([rate_at(spec, step) for step in range(self.done, until)])
+        if spec.augment:
+            draws = [data.augmentation_draws(spec.batch, self.start.draws) for _ in range(steps)]
+            for part, drawn in zip((self._shifts, self._mirrored), zip(*draws, strict=True), strict=True):
+                part[:steps] = torch.stack(drawn).to(part.device)
+        self._at.zero_()
+        for _ in range(steps):
+            self._next()
+        losses = self._losses[:steps].tolist()
+        finite = [math.isfinite(loss) for loss in losses]
+        reached = steps if all(finite) else finite.index(False) + 1
+        self.curve[self.done : self.done + reached] = losses[:reached]
+        self.done += reached
+        return all(finite)
+
+    def _next(self) -> None:
+        """One step: on a GPU, after a few, the replay of a recorded one."""
+        if self._replay:
+            self._replay()
+            return
+        if self._at.is_cuda and not self.spec.project and self._eager == EAGER:
+            graph = torch.cuda.CUDAGraph()
+            self._optimiser.zero_grad()
+            # thread_local: what other threads of this process do meanwhile is no concern of the recording.
+            with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
+                self._step()  # recorded, not done: no tensor has changed
+            self._replay = graph.replay
+            self._replay()
+            return
+        self._eager += 1
+        self._step()
+
+    def _step(self) -> None:
+        """One step of SGD on the examples, at the rate and with the draws that this chunk has for it."""
+        spec, start, at = self.spec, self.start, self._at
+        x, y = start.train_set
+        index = self._index.index_select(0, at)[0]
+        images, labels = x[index], y[index]
+        if spec.augment:
+            images = data.augmented(images, self._shifts.index_select(0, at)[0], self._mirrored.index_select(0, at)[0])
+        self._rate.copy_(self._rates.index_select(0, at)[0])
         with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
             logits = start.net.logits(start.params, images, running=start.running)
-        loss = F.cross_entropy(logits.float() if spec.precision == "bfloat16" else logits, y[index])
-        curve[step] = loss.item()
-        if not np.isfinite(curve[step]):
-            break
-        optimiser.zero_grad()
+        loss = F.cross_entropy(logits.float() if spec.precision == "bfloat16" else logits, labels)
+        self._losses.index_copy_(0, at, loss.detach().double()[None])
+        self._lost.masked_fill_(~loss.detach().isfinite(), 1.0)
+        self._optimiser.zero_grad()
         loss.backward()
-        optimiser.step()
-        project(spec, start.net, start.params)
-    for p in params:
-        p.requires_grad_(False)
-    if spec.steps == 0 or np.isfinite(curve[-1]):
-        watch(spec.steps)
-    return curve
+        self._optimiser.step()
+        at += 1
+
+
+@contextmanager
+def _own_stream(device: torch.device) -> Iterator[None]:
+    """On a GPU, a stream of its own, as recording demands, that waits for what came before and is waited for after."""
+    if device.type == "cpu":
+        yield
+        return
+    stream = _stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        torch.cuda.current_stream(device).wait_stream(stream)
+
+
+@functools.cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all runs of this process: each has workspaces of its own, which are never given back."""
+    return torch.cuda.Stream(device)
+
+
+def descend(spec: Spec, start: Start) -> list[float]:
+    """Train the parameters of ``start`` in place, see :class:`Descent`; the mini-batch loss at each step, nats (T,)."""
+    with _all_of_float32(start.order.device.type):
+        descent = Descent(spec, start)
+        descent.run()
+    return descent.curve
 
 
 def _readings(spec: Spec, start: Start) -> dict:

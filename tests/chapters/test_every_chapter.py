@@ -10,15 +10,23 @@ from whyresnets.training import Runs
 LIVE_BUDGET = 240  # core-seconds of a chapter's live plan (chosen by us: minutes on a laptop)
 CLAIMS = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims]
 LIVE = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims if claim.live]
-GRIDS = [pytest.param(chapter, arm, id=arm) for chapter in CHAPTERS for arm in chapter.grid]
+SCALES = ("laptop", *claims.SIZES)
+GRIDS = [
+    pytest.param(chapter, scale, arm, id=f"{arm}, {scale}")
+    for chapter in CHAPTERS
+    for scale in SCALES
+    for arm in chapter.grids(scale)
+]
 
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 
 
 @each_chapter
 def test_the_record_is_complete_and_of_todays_code(chapter):
-    for name in (f"{chapter.name}-laptop", f"{chapter.name}-grid"):
-        assert store.record(name).stale == [], "run `whyresnets record --confirm`"
+    names = [f"{chapter.name}-{scale}" for scale in SCALES] + [chapter.grid_record(scale) for scale in SCALES]
+    found = {name: store.record(name) for name in names}
+    assert all(record.stale == [] for record in found.values() if record), "run `whyresnets record --confirm`"
+    assert found[f"{chapter.name}-laptop"] and found[f"{chapter.name}-grid"]
     for first_seed in (0, 1000):
         recorded = chapter.recorded(first_seed=first_seed)
         assert set(recorded) == set(chapter.laptop)
@@ -38,7 +46,7 @@ def test_the_record_comes_out_again(chapter):
         cheapest[spec.rule == "plain", spec.family, spec.order, spec.project, spec.spread] = arm
     assert len(cheapest) >= 2
     for arm in cheapest.values():
-        again = sweeps.run({arm: (chapter.laptop[arm], [seed])}, jobs=1, cache=False)[arm]
+        again = sweeps.run({arm: (chapter.laptop[arm], [seed])}, jobs=1, workers=sweeps.WITHOUT_CACHE)[arm]
         assert again["curve"][0][:3] == pytest.approx(recorded[arm]["curve"][seed][:3], rel=1e-2)
 
 
@@ -62,15 +70,16 @@ def test_a_live_verdict_does_not_hang_on_which_seeds(chapter, claim):
         assert claims.judge(claim, group).word == chapter.printed(claim).word
 
 
-@pytest.mark.parametrize(("chapter", "arm"), GRIDS)
-def test_each_rate_is_the_best_of_its_recorded_grid_and_not_at_its_edge(chapter, arm):
-    record = store.record(f"{chapter.name}-grid")
-    runs = {spec.rate: record.runs(spec, 10000) for spec in chapter.grid[arm]}
+@pytest.mark.parametrize(("chapter", "scale", "arm"), GRIDS)
+def test_each_rate_is_the_best_of_its_recorded_grid_and_not_at_its_edge(chapter, scale, arm):
+    record = store.record(chapter.grid_record(scale))
+    runs = {spec.rate: record.runs(spec, 10000) for spec in chapter.grids(scale)[arm]}
     loss = {rate: np.mean(chapter.outcome(r)) for rate, r in runs.items()}
     assert all(min(r.seeds) >= 10000 for r in runs.values())
     if min(loss.values()) < claims.CHANCE - 0.05:  # otherwise no rate trains, and none is better
-        assert chapter.laptop[arm].rate == min(loss, key=loss.get)
-        assert min(loss) < chapter.laptop[arm].rate < max(loss)
+        chosen = chapter.arms(scale)[arm].rate
+        assert chosen == min(loss, key=loss.get)
+        assert min(loss) < chosen < max(loss)
 
 
 @each_chapter

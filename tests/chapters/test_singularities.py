@@ -157,16 +157,18 @@ def test_the_count_has_one_right_answer():
     assert sing.check_count(3).startswith("Right")
     assert all(sing.check_count(wrong).startswith("Not yet") for wrong in (4, 5))
     spec = sing.COUNTS["plain, overlap"].but(depth=2)
-    runs = sweeps.run({"mine": (spec, range(3))}, jobs=1, cache=False)["mine"]
+    runs = sweeps.run({"mine": (spec, range(3))}, jobs=1, workers=sweeps.WITHOUT_CACHE)["mine"]
     assert (sing.gauss_newton_zeros(runs) == 3).all()
-    dead = sweeps.run({"mine": (spec.but(point="elimination"), range(3))}, jobs=1, cache=False)["mine"]
+    dead = sweeps.run({"mine": (spec.but(point="elimination"), range(3))}, jobs=1, workers=sweeps.WITHOUT_CACHE)["mine"]
     assert (sing.gauss_newton_zeros(dead) == 4).all()  # as the solution says
 
 
 def test_the_way_out_is_checked_against_a_straight_line():
     assert sing.check_way(None) == "Not answered yet."
     arm = start("plain", "overlap", sing.NEAR)
-    right = sweeps.run({"mine": (LAPTOP[arm].but(distance=1e-5), range(5))}, jobs=1, cache=False)["mine"]
+    right = sweeps.run({"mine": (LAPTOP[arm].but(distance=1e-5), range(5))}, jobs=1, workers=sweeps.WITHOUT_CACHE)[
+        "mine"
+    ]
     assert sing.check_way(right).startswith("Right")
     assert sing.check_way(CHAPTER.recorded()[arm]).startswith("Not yet")
     slow = Runs(right.spec, right.seeds, {**right.arrays, "distance": np.zeros((5, 600))})

@@ -12,6 +12,7 @@ import numpy as np
 from whyresnets import report
 from whyresnets.claims import (
     CHANCE,
+    SIZES,
     TRAINED,
     Chapter,
     Claim,
@@ -782,10 +783,7 @@ def laws(recorded: Mapping[str, Runs]) -> dict[str, tuple[Callable, dict[str, Ca
 
 # --- Larger scales: planned; the rates are those of the laptop, not tuned there -----------------
 
-LARGER = {
-    scale: {arm: larger(spec, times, wider) for arm, spec in {**START, **TUNED, **READ}.items()}
-    for scale, times, wider in (("workstation", 4, 2), ("paper", 640, 4))
-}
+LARGER = {scale: {arm: larger(spec, scale) for arm, spec in {**START, **TUNED, **READ}.items()} for scale in SIZES}
 
 DROPPED = (
     "DS-2 had a place where it turns, the same exponent after 100 steps of training. In the record that came out on its"
