@@ -63,6 +63,17 @@ def test_depth_and_final_losses_mark_this_run_with_rings(live, recorded):
         assert rings and all(len(ring.get_ydata()) == 5 for ring in rings)
 
 
+def test_signals_on_the_way_have_a_column_for_each_step_that_was_watched():
+    spec = CHAPTER.larger["workstation"]["plain-20"]
+    watched = {"watched_response_std": np.full((2, 3, 19), 2.0), "watched_gradient_norm": np.full((2, 3, 10), 3.0)}
+    runs = {arm: Runs(spec, (0, 1), watched) for arm in ("plain-20", "residual-20")}
+    figure = figures.signals_on_the_way({"plain, 20": "plain-20", "residual, 20": "residual-20"}, runs)
+    titles = [axis.get_title(loc="left") for axis in figure.axes[:3]]
+    assert titles == ["before training", "after 40 steps", "after 400 steps"]
+    assert all(len(axis.lines) == 6 for axis in figure.axes[:3]), "two seeds and a mean of each net"
+    assert {float(y) for axis in figure.axes[3:] for line in axis.lines for y in line.get_ydata()} == {1.0}
+
+
 def test_signals_show_every_seed(live):
     figure = figures.signals(
         {"BN, zero padding": {"plain": "plain, BN, zero padding"}, "x": {"plain": next(iter(SIGNALS))}}, live

@@ -129,3 +129,28 @@ def test_larger_scales_say_not_run_yet_until_they_are_recorded():
     printed = norm_preservation.CHAPTER.printed(norm_preservation.CHAPTER.claim("ZA-4"))
     assert recorded["ZA-4"][2] == f"{report.shown(printed.effect)}, supported (20 seeds)"
     assert recorded["ZA-4"][4] == report.NOT_RUN
+
+
+def test_published_errors_stand_beside_ours_with_what_differs(monkeypatch):
+    spec = CHAPTER.larger["workstation"]["residual-20"]
+    arrays = {"train_loss": np.full(3, 1.5), "curve": np.zeros((3, 1)), "test_error": np.array([0.4, 0.5, 0.6])}
+    found = {"workstation": {"residual-20": Runs(spec, (0, 1, 2), arrays)}, "paper": {}}
+    monkeypatch.setattr(claims.Chapter, "recorded", lambda _, scale: found[scale])
+    table = report.beside_published(CHAPTER)
+    first = table.rows[0]
+    assert first[0] == "ResNet-20" and first[1].startswith("8.75 (he2016deep, Table 6")
+    assert first[2] == "50.0 (40.0 to 60.0, 3 seeds); training loss 1.50"
+    assert {cell for row in table.rows for cell in row[2:]} - {first[2]} == {report.NOT_RUN}
+    for said in ("workstation", "widths 8/16/32 (theirs: 16/32/64)", "steps 400 (theirs: 64,000)", "(ResNet-20)"):
+        assert said in table.note
+    assert "paper" not in table.note, "what was not run differs in nothing"
+
+
+def test_a_threshold_that_is_another_at_a_larger_scale_is_printed_there():
+    claim = CHAPTER.claim("HE1-1")
+    there = CHAPTER.claim("HE1-1", "workstation")
+    assert claim.conditions[0].threshold != there.conditions[0].threshold
+    runs = {arm: runs.first(5) for arm, runs in CHAPTER.recorded().items()}
+    usual, other = (claims.judge(c, runs) for c in (claim, there))
+    assert "predicted" not in report._at_scale(usual, claim.conditions[0])
+    assert f"predicted > {there.conditions[0].threshold:g}" in report._at_scale(other, claim.conditions[0])

@@ -48,7 +48,7 @@ EPOCH = 390  # steps
 FULL_SIZE = Spec("residual", 20, steps=12, data="cifar10", widths=(16, 32, 64), batch=128)
 AUGMENTED = FULL_SIZE.but(augment=True)  # as He et al. 2015, section 4.2
 HALF_BITS = AUGMENTED.but(precision="bfloat16")
-ON_A_GPU = HALF_BITS.but(depth=56, steps=600)
+ON_A_GPU = HALF_BITS.but(depth=56, steps=600)  # steps: some seconds (chosen by us)
 WORKLOADS = {
     "cpu": (
         Workload("ResNet-20 on digits, half of He et al.'s widths, batch 64", Spec("residual", 20), 100),
@@ -180,7 +180,10 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
 
 @dataclass(frozen=True)
 class Work:
-    """1e9 floating-point operations and 1e9 bytes moved: of a job; or in a second, as what a machine does at best."""
+    """What a job does, or what a machine does in a second at best.
+
+    ``gflop``: floating-point operations, and ``gbyte``: bytes moved, both in the unit of 1e9.
+    """
 
     gflop: float
     gbyte: float

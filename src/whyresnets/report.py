@@ -269,18 +269,21 @@ def ledger(chapters: Sequence[Chapter]) -> Table:
     return Table(head, rows, " ".join(notes))
 
 
-def both_modes(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
-    """Of each arm: how many seeds train, mean loss with batch statistics, median with running ones, mean errors."""
+def both_modes(runs: Mapping[str, Runs], arms: Iterable[str], bar: float = claims.TRAINED) -> Table:
+    """Of each arm: how many seeds end below ``bar`` nats, mean loss with batch statistics, median with running ones.
+
+    And mean errors.
+    """
     rows = []
     for arm in arms:
         one = runs[arm]
-        trained = int(claims.trained(one).sum())
+        trained = int((claims.training_loss(one) < bar).sum())
         share = claims.wilson_interval(trained, len(one.seeds))
         train, test = (f"{100 * np.mean(one[name]):.0f}%" for name in ("train_error", "test_error_batch"))
         losses = (*_mean_losses(one, "train_loss"), f"{float(np.median(one['eval_loss'])):.3f}")
         fraction = f"{trained} of {share.n} [{share.low:.2f}, {share.high:.2f}]"
         rows.append((arm, fraction, *losses, train, test))
-    trained = f"seeds below {claims.TRAINED:g} nats [Wilson 95%]"
+    trained = f"seeds below {bar:g} nats [Wilson 95%]"
     return Table(("arm", trained, "mean loss, batch", "median loss, running", "training error", "test error"), rows)
 
 

@@ -162,7 +162,7 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self) -> Readings | None:
-        """What was saved last, or None: see :meth:`whyresnets.training.Descent.state`."""
+        """What was saved last, or None: shapes and units as in :class:`whyresnets.training.Descent`."""
         return _kept(self._file, "checkpoint")
 
     def due(self) -> bool:

@@ -46,7 +46,7 @@ class Workers:
 
 
 HERE = Workers()
-WITHOUT_CACHE = Workers(cache=False)
+WITHOUT_CACHE = Workers(cache=False)  # for tests and exercises
 
 
 class WorkerLost(Exception):

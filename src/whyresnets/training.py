@@ -495,7 +495,7 @@ class Checkpoint(Protocol):
     """Where an interrupted run is kept; on disk: :class:`whyresnets.store.Checkpoint`."""
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """What was saved last, or None."""
+        """What was saved last, or None: shapes and units as in :class:`whyresnets.training.Descent`."""
 
     def due(self) -> bool:
         """Whether it is time to save."""
@@ -746,7 +746,10 @@ class Descent:
             p.requires_grad_(False)
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the rest of the run depends on, and what was read so far: name -> array (ours)."""
+        """All that the rest of the run depends on, and what was read so far: name -> array (ours).
+
+        Shapes and units as in :class:`whyresnets.training.Runs`; of parameters, as the network has them.
+        """
         buffers = [self._optimiser.state[p].get("momentum_buffer") for p in self._trained]
         tensors = {f"momentum/{i}": b for i, b in enumerate(buffers) if b is not None}
         for kind, named in self._changing.items():

@@ -3,7 +3,8 @@ import pytest
 
 from whyresnets.chapters import degradation
 from whyresnets.chapters.degradation import BEST_RATE, CHAPTER, GRID_RATES, LAPTOP
-from whyresnets.training import Runs
+from whyresnets.claims import SIZES
+from whyresnets.training import Runs, generator, rate_at
 
 
 def test_without_the_skip_the_verdict_on_the_skip_turns(judge_with_a_line_changed):
@@ -26,6 +27,33 @@ def test_arms_differ_in_nothing_but_what_they_are_about():
     for rule in ("residual", "half", "stranger"):
         spec = LAPTOP[f"{rule}-56"].but(rule="plain", rate=LAPTOP["plain-56"].rate)
         assert spec == LAPTOP["plain-56"]
+
+
+@pytest.mark.parametrize("scale", SIZES)
+def test_larger_scales_change_data_size_rate_and_readings_alone(scale):
+    arms = CHAPTER.arms(scale)
+    assert set(arms) == set(LAPTOP)
+    for arm, spec in arms.items():
+        small, steps = LAPTOP[arm], SIZES[scale][0]
+        assert (spec.data, spec.batch, spec.steps) == ("cifar10", 128, steps * small.steps)
+        assert (spec.rule, spec.depth, spec.norm, spec.silent) == (small.rule, small.depth, small.norm, small.silent)
+        assert spec.signals or not spec.watch
+    deep, shallow = arms["residual-56"], arms["residual-20"]
+    assert deep.but(depth=20, rate=shallow.rate) == shallow and deep.but(rule="plain", rate=1) == arms["plain-56"].but(
+        rate=1
+    )
+
+
+def test_the_paper_s_protocol_is_he_et_al_s():
+    """Section 4.2: one rate, divided by ten at 32,000 and 48,000 of 64,000 iterations, batches of 128, augmentation."""
+    arms = CHAPTER.arms("paper")
+    for depth, layers in ((20, 0.27e6), (56, 0.85e6), (110, 1.7e6)):
+        spec = arms[f"residual-{depth}"]
+        assert (spec.steps, spec.rate, spec.batch, spec.augment) == (64_000, 0.1, 128, True)
+        rates = {step: rate_at(spec, step) for step in (31_999, 32_000, 48_000)}
+        assert list(rates.values()) == pytest.approx([0.1, 0.01, 0.001])
+        params, _ = spec.net((3, 32, 32)).initial(generator(0, "initialisation"))
+        assert sum(p.numel() for p in params.values()) == pytest.approx(layers, rel=0.03)  # Table 6
 
 
 def test_probes_run_one_seed():
