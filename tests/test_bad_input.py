@@ -205,11 +205,17 @@ NOT_BUILT = [
     (["judge", "OP-1", "--scale", "paper"], "use --scale laptop"),
     (["judge", "OP-1", "--scale", "workstation"], "use --scale laptop"),
     (["record", "OP-1", "--scale", "paper"], "use --scale laptop"),
+    (["judge", "elimination", "--scale", "workstation"], "use --scale laptop"),
+    (["judge", "DS-5", "--scale", "workstation"], "DS-5 is not planned at workstation scale: use --scale laptop"),
     (["record", "norm_preservation", "--grid", "--scale", "workstation"], "leave out --grid"),
 ]
 TOGETHER = [
     (["judge", "HE1-1", "--backend", "dask"], "name both"),
     (["judge", "HE1-1", "--scheduler", "tcp://localhost:1"], "name both"),
+    (
+        ["judge", "HE1-1", "--scale", "paper", "--backend", "dask", "--scheduler", "tcp://localhost:1"],
+        "--device cuda or",
+    ),
     (["judge", "HE1-1", "--backend", "dask", "--scheduler", "tcp://localhost:1", "--jobs", "2"], "leave it out"),
     (["judge", "--live", "HE1-1"], "leave out claims"),
     (["judge", "--live", "--all"], "leave out claims"),
@@ -383,7 +389,7 @@ IMPOSSIBLE = [
     {"rule": "dense"},
     {"norm": "layer"},
     {"padding": "mirror"},
-    {"schedule": "step"},
+    {"schedule": "steps"},
     {"precision": "float16"},
     {"data": "mnist"},
     {"extend_to": (14,)},

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install distributed")
 
@@ -75,6 +76,7 @@ def test_results_are_as_here_and_a_killed_worker_costs_none(cluster, cache, tiny
     there = sweeps.run({"arm": (spec, SEEDS)}, workers=sweeps.Workers(scheduler=cluster.address))["arm"]
     killer.join()
     assert cluster.workers[0].wait() == -signal.SIGKILL and cluster.workers[1].poll() is None
+    assert len(list((cluster.folder / "theirs").rglob("*.npz"))) == len(SEEDS), "they trained, and each run once"
     here = sweeps.run({"arm": (spec, SEEDS)}, workers=sweeps.WITHOUT_CACHE)["arm"]
     for name in set(here.arrays) - {"seconds"}:
         assert np.array_equal(here[name], there[name]), name
@@ -99,11 +101,23 @@ def test_a_scheduler_that_does_not_answer_is_one_clear_line(cache, capsys, monke
         assert last.startswith("whyresnets: no Dask scheduler answers at") and "start one" in last
 
 
-def test_a_worker_with_other_code_is_refused(tiny):
-    with pytest.raises(sweeps.OtherCode, match="install the same version everywhere"):
-        sweeps._train_elsewhere(tiny, [0], sweeps.HERE, f"other than {store.source_hash()}")
+def test_what_a_worker_says_reaches_us(cluster, cache, tiny, monkeypatch):
+    """Its hardware; that it has other code, or no GPU; its own errors, which are not the scheduler's."""
+    workers = sweeps.Workers(scheduler=cluster.address)
+    assert sweeps.hardware(workers).endswith(f"workers on {store.hardware()}")
+    with monkeypatch.context() as other:
+        other.setattr(sweeps, "_code", lambda: "other code")
+        with pytest.raises(sweeps.OtherCode, match="install the same version everywhere"):
+            sweeps.run({"arm": (tiny, SEEDS)}, workers=workers)
+    if not torch.cuda.is_available():
+        with pytest.raises(sweeps.OtherCode, match="no CUDA device on a worker"):
+            sweeps.run({"arm": (tiny, SEEDS)}, workers=sweeps.Workers("cuda", cluster.address))
+    (cluster.folder / "theirs").write_text("a file where its cache should be")
+    with pytest.raises(OSError):
+        sweeps.run({"arm": (tiny, SEEDS)}, workers=workers)
 
 
-def test_a_record_names_the_hardware_of_the_workers(cluster):
-    found = sweeps.hardware(sweeps.Workers(scheduler=cluster.address))
-    assert found.endswith(f"workers on {store.hardware()}")
+def test_one_worker_trains_and_not_we(cluster, cache, tiny):
+    cluster.workers[1].kill()
+    sweeps.run({"arm": (tiny, range(2))}, workers=sweeps.Workers(scheduler=cluster.address))
+    assert len(list((cluster.folder / "theirs").rglob("*.npz"))) == 2

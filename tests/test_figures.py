@@ -63,15 +63,22 @@ def test_depth_and_final_losses_mark_this_run_with_rings(live, recorded):
         assert rings and all(len(ring.get_ydata()) == 5 for ring in rings)
 
 
-def test_signals_on_the_way_have_a_column_for_each_step_that_was_watched():
+def test_signals_on_the_way_show_each_reading_at_its_step():
     spec = CHAPTER.larger["workstation"]["plain-20"]
-    watched = {"watched_response_std": np.full((2, 3, 19), 2.0), "watched_gradient_norm": np.full((2, 3, 10), 3.0)}
-    runs = {arm: Runs(spec, (0, 1), watched) for arm in ("plain-20", "residual-20")}
-    figure = figures.signals_on_the_way({"plain, 20": "plain-20", "residual, 20": "residual-20"}, runs)
-    titles = [axis.get_title(loc="left") for axis in figure.axes[:3]]
+    draws = np.random.default_rng(0)
+    runs = {}
+    for arm in ("plain-20", "residual-20"):
+        shapes = {"watched_response_std": (2, 3, 19), "watched_gradient_norm": (2, 3, 10)}
+        runs[arm] = Runs(spec, (0, 1), {name: draws.uniform(1, 2, shape) for name, shape in shapes.items()})
+    axes = figures.signals_on_the_way({"plain, 20": "plain-20", "residual, 20": "residual-20"}, runs).axes
+    titles = [axis.get_title(loc="left") for axis in axes[:3]]
     assert titles == ["before training", "after 40 steps", "after 400 steps"]
-    assert all(len(axis.lines) == 6 for axis in figure.axes[:3]), "two seeds and a mean of each net"
-    assert {float(y) for axis in figure.axes[3:] for line in axis.lines for y in line.get_ydata()} == {1.0}
+    for k in range(3):
+        responses = runs["plain-20"]["watched_response_std"][:, k]
+        norms = runs["residual-20"]["watched_gradient_norm"][:, k]
+        above, below = ([line.get_ydata() for line in axis.lines] for axis in (axes[k], axes[3 + k]))
+        assert np.allclose(above[:2], responses) and np.allclose(above[2], np.exp(np.log(responses).mean(0)))
+        assert np.allclose(below[3:5], norms / norms[:, -1:])
 
 
 def test_signals_show_every_seed(live):

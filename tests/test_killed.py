@@ -18,7 +18,7 @@ AT_MOST = 8  # new runs between two kills, so that a fast machine does not finis
 
 SWEEP = """
 import sys
-from whyresnets import store, sweeps
+from whyresnets import sweeps
 from whyresnets.training import Spec
 spec = Spec("residual", 8, 0.1, 40, widths=(2, 3, 4), batch=16)
 sweeps.run({"arm": (spec, range(120))}, jobs=int(sys.argv[1]))

@@ -124,11 +124,11 @@ def test_larger_scales_say_not_run_yet_until_they_are_recorded():
     chapter = dataclasses.replace(norm_preservation.CHAPTER, name="unrecorded")
     table = report.at_scales(chapter)
     assert table.head[2:] == ("laptop", "workstation", "paper")
-    assert {cell for row in table.rows for cell in row[2:]} == {report.NOT_RUN}
+    assert {cell for row in table.rows for cell in row[2:]} == {report.NOT_RUN, report.NOT_PLANNED}
     recorded = {row[0]: row for row in report.at_scales(norm_preservation.CHAPTER).rows}
     printed = norm_preservation.CHAPTER.printed(norm_preservation.CHAPTER.claim("ZA-4"))
     assert recorded["ZA-4"][2] == f"{report.shown(printed.effect)}, supported (20 seeds)"
-    assert recorded["ZA-4"][4] == report.NOT_RUN
+    assert recorded["ZA-4"][4] == report.NOT_PLANNED and recorded["ZA-2"][4] == report.NOT_RUN
 
 
 def test_published_errors_stand_beside_ours_with_what_differs(monkeypatch):
@@ -146,11 +146,16 @@ def test_published_errors_stand_beside_ours_with_what_differs(monkeypatch):
     assert "paper" not in table.note, "what was not run differs in nothing"
 
 
-def test_a_threshold_that_is_another_at_a_larger_scale_is_printed_there():
-    claim = CHAPTER.claim("HE1-1")
-    there = CHAPTER.claim("HE1-1", "workstation")
-    assert claim.conditions[0].threshold != there.conditions[0].threshold
-    runs = {arm: runs.first(5) for arm, runs in CHAPTER.recorded().items()}
-    usual, other = (claims.judge(c, runs) for c in (claim, there))
-    assert "predicted" not in report._at_scale(usual, claim.conditions[0])
-    assert f"predicted > {there.conditions[0].threshold:g}" in report._at_scale(other, claim.conditions[0])
+def test_thresholds_that_are_others_at_a_larger_scale_are_said():
+    usual, there = CHAPTER.claim("HE1-2"), CHAPTER.claim("HE1-2", "workstation")
+    said = report._other_thresholds(usual, there)
+    assert f"minus that of residual > {there.conditions[0].threshold:g} nats" in said
+    assert f"training loss of residual-56 < {there.conditions[1].threshold:g} nats" in said
+    assert f"must train end below {there.trains[0][1]:g} nats" in said
+    assert report._other_thresholds(usual, usual) == ""
+
+
+def test_a_diverged_seed_scores_chance_beside_a_published_error():
+    spec = CHAPTER.larger["workstation"]["residual-20"]
+    arrays = {"train_loss": np.array([1.5, np.nan]), "curve": np.zeros((2, 1)), "test_error": np.array([0.5, np.nan])}
+    assert report._errors(Runs(spec, (0, 1), arrays)) == "70.0 (50.0 to 90.0, 2 seeds); training loss 1.90"

@@ -174,7 +174,8 @@ def _bench(options) -> int:
     device = "cpu" if options.device == "auto" else options.device
     _has(device)
     workloads = bench.WORKLOADS[device]
-    print(f"bench: {len(workloads)} workloads, about three minutes, best on a quiet machine", file=sys.stderr)
+    long = "about three minutes" if device == "cpu" else "some minutes"
+    print(f"bench: {len(workloads)} workloads, {long}, best on a quiet machine", file=sys.stderr)
     ceilings = bench.ceilings(device)
     results, shares = [], {}
     for workload in workloads:
@@ -206,7 +207,8 @@ def _judge(options) -> int:
             not_run |= {claim: chapter.printed(claim) for claim in chapter.claims if not claim.live}
     print(report.judged(rows, not_run))
     if options.json is not None:
-        _write_json(Path(options.json), [row.as_json() for row in rows])
+        trained_on = sweeps.hardware(options.workers)
+        _write_json(Path(options.json), [row.as_json() | {"hardware": trained_on} for row in rows])
     return 1 if any(row.differs for row in rows) else 0
 
 
@@ -247,6 +249,8 @@ def _workers(options) -> sweeps.Workers:
     device = options.device
     if not options.scheduler:
         _has(device)
+    elif device == "auto" and options.scale == "paper":
+        raise BadInput("--scheduler at paper scale: say what its workers have, --device cuda or --device cpu")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() and options.scale == "paper" else "cpu"
     until = math.inf if options.minutes is None else time.time() + 60 * options.minutes
@@ -301,10 +305,14 @@ def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
     def asked(chapter: Chapter, claim: Claim) -> bool:
         return claim.live if live else options.all or bool({chapter.name, claim.id} & set(options.claims))
 
+    for chapter in CHAPTERS:
+        planned = {claim.id for claim in chapter.claims_at(options.scale)}
+        if absent := {claim.id for claim in chapter.claims} & set(options.claims) - planned:
+            raise NotBuilt(f"{min(absent)} is not planned at {options.scale} scale: use --scale laptop")
+        if chapter.name in options.claims:
+            chapter.arms(options.scale)  # refuses a scale at which it has no plan
     chosen = [(c, [claim for claim in c.claims_at(options.scale) if asked(c, claim)]) for c in CHAPTERS]
     chosen = [(chapter, some) for chapter, some in chosen if some or (live and chapter.live())]
-    for chapter, _ in chosen:
-        chapter.arms(options.scale)  # refuse a scale that is not built before anything is touched
     return chosen
 
 
@@ -328,8 +336,9 @@ def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
     recorded = chapter.recorded() | chapter.recorded(options.scale)
     seconds = {runs.spec: float(np.mean(runs["seconds"])) for runs in recorded.values()}
     known = [seconds[spec] for spec, _ in missing if spec in seconds]
-    cost = f"{total} runs asked for, {len(missing)} to do"
-    if missing and len(known) == len(missing) and not workers.scheduler:
+    where = f"by the workers of {workers.scheduler}" if workers.scheduler else f"on the {workers.device}"
+    cost = f"{total} runs asked for, {len(missing)} to do {where}"
+    if missing and len(known) == len(missing) and not workers.scheduler and workers.device == "cpu":
         cost += f", about {sum(known) / jobs / 60:.1f} minutes with {jobs} at a time"
     print(f"{chapter.title}: {cost}", file=sys.stderr)
     return sweeps.run(plan, jobs, chapter.title, workers)
@@ -341,8 +350,8 @@ def _record(options) -> int:
         raise BadInput("--confirm does every record: leave out claims, --all, --grid, --first-seed and --scale")
     if options.against is not None and not options.confirm:
         raise BadInput("--against belongs to --confirm: name both, or neither")
-    if options.against is not None and options.device == "cuda":
-        raise BadInput("--against compares runs on the CPU: leave out --device")
+    if options.against is not None and (options.device == "cuda" or options.scheduler):
+        raise BadInput("--against compares runs on the CPU of this machine: leave out --device and --scheduler")
     if options.against is not None and not (Path(options.against) / "src" / "whyresnets").is_dir():
         raise BadInput(f"--against {options.against}: no src/whyresnets there; name a checkout of this repository")
     if options.grid and (options.seeds or options.first_seed):
@@ -354,18 +363,9 @@ def _record(options) -> int:
         raise BadInput(f"the folder of records, {store.RECORDS}, cannot be written: install with pip install -e .")
     if options.confirm:
         return max([_confirm(chapter, options) for chapter in CHAPTERS])
-    for chapter, chosen in wanted:
-        most = claims.RECORD_SEEDS if options.scale == "laptop" else claims.FEWEST_SEEDS
-        plan = _grid(chapter, options.scale) if options.grid else _plan(chapter, chosen, options, most)
-        if not plan:
-            raise NotBuilt(f"{chapter.name} has no learning-rate grid at {options.scale} scale: leave out --grid")
-        whole = options.all or chapter.name in options.claims
-        if whole and not options.grid:  # the arms that are shown only, too
-            seeds = next(iter(plan.values()))[1]
-            plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
-        name = chapter.grid_record(options.scale) if options.grid else f"{chapter.name}-{options.scale}"
-        store.refuse_fewer(name, plan.values())
-        trained_on = sweeps.hardware(options.workers)
+    plans = {chapter: _to_record(chapter, chosen, options) for chapter, chosen in wanted}
+    trained_on = sweeps.hardware(options.workers)
+    for chapter, (name, plan) in plans.items():
         runs = _run(chapter, plan, options)
         whole = [found for arm, found in runs.items() if arm in chapter.whole]
         others = [found for arm, found in runs.items() if arm not in chapter.whole]
@@ -376,11 +376,36 @@ def _record(options) -> int:
     return 0
 
 
+def _to_record(chapter: Chapter, chosen: list[Claim], options) -> tuple[str, sweeps.Plan]:
+    """The name of the record, and what to run for it; refused here if it may not be written."""
+    if options.grid:
+        name, plan = chapter.grid_record(options.scale), _grid(chapter, options.scale)
+        if not plan:
+            raise NotBuilt(f"{chapter.name} has no learning-rate grid at {options.scale} scale: leave out --grid")
+    else:
+        name, usual = f"{chapter.name}-{options.scale}", report.seeds_to_record(options.scale)
+        plan = _plan(chapter, chosen, options, usual)
+        if options.all or chapter.name in options.claims:  # the arms that are shown only, too
+            seeds = next(iter(plan.values()))[1]
+            plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
+        if options.seeds is None:  # what has more seeds keeps them
+            recorded = chapter.recorded(options.scale, options.first_seed)
+            most = {
+                arm: max(len(seeds), len(recorded[arm].seeds) if arm in recorded else 0)
+                for arm, (_, seeds) in plan.items()
+            }
+            first = options.first_seed
+            plan = {arm: (spec, range(first, first + most[arm])) for arm, (spec, _) in plan.items()}
+    store.refuse_fewer(name, plan.values())
+    return name, plan
+
+
 def _confirm(chapter: Chapter, options) -> int:
     """Run the first seeds of every entry again (one unless --seeds says); 1 if some bit came out otherwise."""
     status = 0
-    grids = {chapter.grid_record(scale) for scale in SCALES}
-    for name in sorted({*grids, *(f"{chapter.name}-{scale}" for scale in SCALES)}):
+    scales = [scale for scale in SCALES if scale != "paper"]  # made on GPUs, which round differently
+    names = {chapter.grid_record(scale) for scale in scales} | {f"{chapter.name}-{scale}" for scale in scales}
+    for name in sorted(names):
         if (record := store.record(name)) is None:
             continue
         entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}
@@ -399,7 +424,12 @@ def _confirm(chapter: Chapter, options) -> int:
             plan = {key: (spec.cut(SHORT), some) for key, (spec, some) in plan.items()}
             written = {key: record.about[key]["spec"] for key in plan}
             fields = {key: {name: getattr(spec, name) for name in written[key]} for key, (spec, _) in plan.items()}
-            earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
+            try:
+                earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
+            except sweeps.OtherCode as error:
+                print(f"{name}: not compared; {error}")
+                status = 1
+                continue
         # Under the Spec of the entry, by which it is found, though they may have fewer steps.
         runs = [Runs(entries[key][0], again.seeds, again.arrays) for key, again in _run(chapter, plan, options).items()]
         differ = store.confirm(name, runs, earlier, source)

@@ -6,7 +6,7 @@ of a reading over some arms minus the sum over others. Verdicts are computed, ne
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -459,31 +459,25 @@ class Published:
     protocol: Spec
 
     def differs(self, spec: Spec) -> list[str]:
-        """In what ``spec`` differs from the paper's protocol: "steps 400 (theirs: 64000)" and the like."""
-        names = (
-            "depth",
-            "widths",
-            "steps",
-            "batch",
-            "rate",
-            "warmup",
-            "schedule",
-            "augment",
-            "weight_decay",
-            "precision",
-        )
-        pairs = [(name, getattr(spec, name), getattr(self.protocol, name)) for name in names]
+        """In what ``spec`` differs from the paper's protocol, readings apart: "steps 400 (theirs: 64,000)", say."""
+        pairs = [
+            (field.name, getattr(spec, field.name), getattr(self.protocol, field.name))
+            for field in fields(Spec)
+            if field.name not in READINGS
+        ]
         return [f"{name} {_plain(ours)} (theirs: {_plain(theirs)})" for name, ours, theirs in pairs if ours != theirs]
 
 
+READINGS = ("signals", "watch", "spectra", "extend_to")  # fields of a Spec that say what is read, not what is done
+
+
 def _plain(value) -> str:
-    return (
-        "/".join(map(str, value))
-        if isinstance(value, tuple)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+SMALL = ("smoke", "laptop")  # scales at which every claim is judged
 
 
 class NotBuilt(Exception):
@@ -504,7 +498,7 @@ class Chapter:
     probes : arms of which one seed runs live and is compared with the printed band
     grid : arm -> the Specs of its learning-rate grid
     larger_grid : scale -> the same, where rates are tuned at that scale, too
-    larger_claims : scale -> claims whose thresholds are others there; under the same ids
+    larger_claims : scale -> the claims that are judged there, under the same ids, some with other thresholds
     published : numbers of the papers, and the arms that they stand beside
     dropped : claims that were tried and are not in the ledger, each with the reason
     outcome : the reading by which the rates of the grid are compared, in nats
@@ -534,14 +528,13 @@ class Chapter:
         Raises
         ------
         KeyError
-            If the chapter has no such claim.
+            If the chapter has no such claim there.
         """
         return {claim.id: claim for claim in self.claims_at(scale)}[id]
 
     def claims_at(self, scale: str) -> tuple[Claim, ...]:
-        """All claims in the order of the ledger, as they are judged at ``scale``."""
-        others = {claim.id: claim for claim in self.larger_claims.get(scale, ())}
-        return tuple(others.get(claim.id, claim) for claim in self.claims)
+        """The claims that are judged at ``scale``, as they are judged there, in the order of the ledger."""
+        return self.claims if scale in SMALL else self.larger_claims.get(scale, ())
 
     def grids(self, scale: str) -> Mapping[str, tuple[Spec, ...]]:
         """Arm -> the Specs of its learning-rate grid at ``scale``; none where rates are not tuned there."""
@@ -593,8 +586,10 @@ class Chapter:
             runs = self.recorded(scale)
         except NotBuilt:
             return None
-        if scale in self.larger_claims:
-            claim = self.claim(claim.id, scale)
+        if scale not in SMALL:
+            there = {c.id: c for c in self.claims_at(scale)}
+            if (claim := there.get(claim.id)) is None:
+                return None
         if not set(claim.arms) <= set(runs):
             return None
         n = min(len(runs[arm].seeds) for arm in claim.arms)  # an arm that claims share may have more

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyresnets import claims, store
-from whyresnets.claims import Chapter, Claim, Condition, Outcome, Test, Verdict
+from whyresnets.claims import Chapter, Claim, Outcome, Test, Verdict
 from whyresnets.training import Runs, Spec
 
 NOT_RUN = "not run yet"
+NOT_PLANNED = "not planned"
 SMOKE = "Smoke scale tests only that everything runs: its verdicts mean nothing and are compared with nothing."
 STALE = "The record was made with other code than today's."
 
@@ -106,7 +107,12 @@ def seeds_to_judge(claim: Claim, scale: str) -> int:
     """How many seeds a claim is judged with: live ones as many as they say, the others as many as their record has."""
     if scale == "smoke":
         return claims.LIVE_SEEDS
-    return claim.seeds if claim.live else claims.RECORD_SEEDS
+    return claim.seeds if claim.live and scale == "laptop" else seeds_to_record(scale)
+
+
+def seeds_to_record(scale: str) -> int:
+    """How many seeds a record has: 20 on a laptop, as few as a verdict needs where a run takes minutes or hours."""
+    return claims.RECORD_SEEDS if scale == "laptop" else claims.FEWEST_SEEDS
 
 
 def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "laptop") -> Row:
@@ -118,7 +124,8 @@ def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "
     recorded = chapter.recorded(scale)
     if printed and n > claims.RECORD_SEEDS - claims.FEWEST_SEEDS:  # too few others there: those that nobody looks at
         recorded = chapter.recorded(scale, 1000) or recorded
-    band = claims.effect_band(effect, recorded, runs) if printed else None
+    banded = printed and scale == "laptop"  # at larger scales a record has only seeds that a reader runs, too
+    band = claims.effect_band(effect, recorded, runs) if banded else None
     return Row(verdict, printed, band, chapter.stale(scale) if printed else False, scale)
 
 
@@ -290,12 +297,30 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str], bar: float = claim
 def at_scales(chapter: Chapter) -> Table:
     """Effect, verdict and seeds of each claim at every scale with a plan, from the records; "not run yet" elsewhere."""
     scales = ("laptop", *chapter.larger)
-    rows = []
+    rows, notes = [], []
     for claim in chapter.claims:
-        found = [chapter.printed(claim, scale) for scale in scales]
-        cells = [_at_scale(verdict, claim.conditions[0]) if verdict else NOT_RUN for verdict in found]
+        cells = []
+        for scale in scales:
+            there = {c.id: c for c in chapter.claims_at(scale)}.get(claim.id)
+            verdict = there and chapter.printed(claim, scale)
+            cells.append(_effect_and_word(verdict) if verdict else NOT_RUN if there else NOT_PLANNED)
+            if verdict and (other := _other_thresholds(claim, there)):
+                notes.append(f"{claim.id} at {scale} scale: {other}.")
         rows.append((claim.id, str(claim.conditions[0]), *cells))
-    return Table(("claim", "predicted", *scales), rows)
+    return Table(("claim", "predicted", *scales), rows, "\n\n".join(notes))
+
+
+def _effect_and_word(verdict: Verdict) -> str:
+    return f"{shown(verdict.effect)}, {_word(verdict)} ({verdict.n} seeds)"
+
+
+def _other_thresholds(usual: Claim, there: Claim) -> str:
+    """What a claim predicts, and which losses count as trained, where either is not as usual."""
+    pairs = zip(usual.conditions, there.conditions, strict=True)
+    said = [str(condition) for before, condition in pairs if before.threshold != condition.threshold]
+    bars = {bound for arm, bound in there.trains if (arm, bound) not in usual.trains}
+    said += [f"nets that must train end below {bar:g} nats" for bar in sorted(bars)]
+    return "; ".join(said)
 
 
 def beside_published(chapter: Chapter) -> Table:
@@ -314,17 +339,10 @@ def beside_published(chapter: Chapter) -> Table:
 
 
 def _errors(runs: Runs) -> str:
-    """Test error with running statistics, in percent, and training loss, in nats."""
-    errors, losses = 100 * runs["test_error"], claims.training_loss(runs)
+    """Test error with running statistics, in percent, and training loss, in nats; a diverged seed scores chance."""
+    errors, losses = np.where(runs.finished, 100 * runs["test_error"], 90.0), claims.training_loss(runs)
     spread = f"{errors.mean():.1f} ({errors.min():.1f} to {errors.max():.1f}, {len(errors)} seeds)"
     return f"{spread}; training loss {losses.mean():.2f}"
-
-
-def _at_scale(verdict: Verdict, usual: Condition) -> str:
-    """Effect, word and seeds; and the threshold, where it is another than usual."""
-    there = verdict.effect.condition
-    other = "" if there.threshold == usual.threshold else f", predicted {there.side} {there.threshold:g}"
-    return f"{shown(verdict.effect)}, {_word(verdict)} ({verdict.n} seeds{other})"
 
 
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
@@ -405,7 +423,9 @@ def best_rates(chapter: Chapter, scale: str = "laptop") -> Table:
         best = min(loss, key=loss.get)
         cells = [f"**{loss[r]:.2f}**" if r == best else f"{loss[r]:.2f}" if r in loss else "" for r in rates]
         rows.append((arm, *cells))
-    return Table(("arm", *(f"{rate:g}" for rate in rates)), rows)
+    seeds = sorted({len(about["seeds"]) for about in record.about.values()})
+    note = f"Mean losses in nats, over {' to '.join(map(str, seeds[:: len(seeds) - 1 or 1]))} tuning seeds."
+    return Table(("arm", *(f"{rate:g}" for rate in rates)), rows, note)
 
 
 def built(runs: Runs) -> Table:

@@ -443,7 +443,8 @@ def hardware(device: str = "cpu") -> str:
     if device == "cuda":
         import torch
 
-        return torch.cuda.get_device_name()
+        if torch.cuda.is_available():
+            return torch.cuda.get_device_name()
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

@@ -128,7 +128,7 @@ np.savez(task["file"], **{f"{key}/{name}": a for key, r in runs.items() for name
 
 
 class OtherCode(Exception):
-    """A folder does not hold the code that is needed, or it failed; the message says what to do."""
+    """A folder or a worker does not have what is needed, or it failed; the message says what to do."""
 
 
 def run_by(tree: Path, source: str, plan: Plan, fields: Mapping[str, dict], jobs: int | None) -> dict[str, Runs]:
@@ -212,7 +212,7 @@ def _train_all(missing: list[tuple[Spec, int]], folder: Path, jobs: int, title: 
             finished += len(found)
             bar.set_description(f"{title}: run {finished} of {len(missing)}", refresh=False)
             bar.update(min(spec.cost * len(found), bar.total - bar.n))  # a sum in another order may be larger
-    if finished < len(missing):
+    if finished < len(missing) and time.time() > workers.until:
         raise store.OutOfTime
 
 
@@ -292,19 +292,33 @@ def _on_a_cluster(parts: list[Part], workers: Workers) -> Iterator[Done]:
     By Dask itself: joblib's back end for it trains here if there is one worker, and waits for ever if a run kills its
     workers (joblib 1.6).
     """
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
+    from distributed.client import FutureCancelledError
 
     with _client(workers.scheduler) as client:
-        futures = [client.submit(_train_elsewhere, *part, workers, _code(), pure=False) for part in parts]
-        for future in as_completed(futures, loop=client.loop):
-            yield future.result()
+        done = as_completed(
+            [client.submit(_train_elsewhere, *part, workers, _code(), pure=False) for part in parts], loop=client.loop
+        )
+        for future in done:
+            try:
+                part = future.result()
+            except FutureCancelledError as error:
+                raise WorkerLost(_LOST.format(workers.scheduler)) from error
+            except KilledWorker as error:
+                raise WorkerLost(
+                    "a run lost its worker several times, for want of memory or of time: give workers more"
+                ) from error
+            future.release()  # or Dask would do it again, if the worker that still holds it were lost
+            yield part
+
+
+_LOST = "the scheduler at {} is lost: start it and its workers again"
 
 
 @contextmanager
 def _client(scheduler: str) -> Iterator:
-    """A connection to the scheduler; whatever ends it is one line. Dask tells of every try otherwise."""
-    from distributed import Client, KilledWorker
-    from distributed.client import FutureCancelledError
+    """A connection to the scheduler, once it has workers. Dask tells of every try otherwise."""
+    from distributed import Client
 
     with _silent("distributed", "distributed.client"):
         try:
@@ -314,14 +328,11 @@ def _client(scheduler: str) -> Iterator:
         with client:
             try:
                 client.wait_for_workers(1, timeout=ANSWER)
-                yield client
             except TimeoutError as error:
                 raise WorkerLost(f"the scheduler at {scheduler} has no workers: start some") from error
-            except (FutureCancelledError, OSError) as error:
-                raise WorkerLost(f"the scheduler at {scheduler} is lost: start it and its workers again") from error
-            except KilledWorker as error:
-                said = "the same run killed several workers, perhaps for want of memory: give each worker more"
-                raise WorkerLost(said) from error
+            except OSError as error:
+                raise WorkerLost(_LOST.format(scheduler)) from error
+            yield client
 
 
 @contextmanager
@@ -348,8 +359,6 @@ def hardware(workers: Workers = HERE) -> str:
 
 
 def _code() -> str:
-    import torch
-
     return f"{store.source_hash()} with torch {torch.__version__.split('+')[0]}"
 
 
@@ -360,6 +369,8 @@ def _train_elsewhere(spec: Spec, seeds: list[int], workers: Workers, code: str) 
     """
     if code != _code():
         raise OtherCode(f"a worker has code {_code()}, this machine {code}: install the same version everywhere")
+    if workers.device == "cuda" and not torch.cuda.is_available():
+        raise OtherCode("torch sees no CUDA device on a worker: start workers on GPUs, or use --device cpu")
     with ONE_AT_A_TIME, _folder(workers) as folder:
         known = {seed: store.find(folder, spec, seed) for seed in seeds}
         _train_part(spec, [seed for seed, readings in known.items() if readings is None], folder, workers)

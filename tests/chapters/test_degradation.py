@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -30,18 +32,32 @@ def test_arms_differ_in_nothing_but_what_they_are_about():
 
 
 @pytest.mark.parametrize("scale", SIZES)
-def test_larger_scales_change_data_size_rate_and_readings_alone(scale):
-    arms = CHAPTER.arms(scale)
-    assert set(arms) == set(LAPTOP)
+def test_larger_scales_change_nothing_of_the_nets_but_their_width(scale):
+    arms, steps = CHAPTER.arms(scale), SIZES[scale][0]
+    assert set(arms) == {arm for claim in CHAPTER.claims_at(scale) for arm in claim.arms}
     for arm, spec in arms.items():
-        small, steps = LAPTOP[arm], SIZES[scale][0]
+        small = LAPTOP[arm]
         assert (spec.data, spec.batch, spec.steps) == ("cifar10", 128, steps * small.steps)
-        assert (spec.rule, spec.depth, spec.norm, spec.silent) == (small.rule, small.depth, small.norm, small.silent)
-        assert spec.signals or not spec.watch
+        assert (spec.rule, spec.depth, spec.norm, spec.padding) == (small.rule, small.depth, small.norm, small.padding)
+        assert spec.signals and spec.watch == ((0, spec.steps // 10, spec.steps) if spec.steps else ())
     deep, shallow = arms["residual-56"], arms["residual-20"]
-    assert deep.but(depth=20, rate=shallow.rate) == shallow and deep.but(rule="plain", rate=1) == arms["plain-56"].but(
-        rate=1
-    )
+    assert deep.but(depth=20, rate=shallow.rate) == shallow
+    assert deep.but(rule="plain", rate=arms["plain-56"].rate) == arms["plain-56"]
+
+
+@pytest.mark.parametrize(("arm", "specs"), CHAPTER.grids("workstation").items())
+def test_a_grid_at_workstation_scale_is_of_its_arm_but_for_rate_and_readings(arm, specs):
+    plain = CHAPTER.arms("workstation")[arm].but(signals=False, watch=(), extend_to=())
+    assert all(spec == plain.but(rate=spec.rate) for spec in specs)
+
+
+def test_at_larger_scale_a_claim_differs_in_its_thresholds_alone():
+    for scale in SIZES:
+        for there in CHAPTER.claims_at(scale):
+            usual = CHAPTER.claim(there.id)
+            assert (there.says, there.source, there.arms) == (usual.says, usual.source, usual.arms)
+            for one, other in zip(usual.conditions, there.conditions, strict=True):
+                assert one == dataclasses.replace(other, threshold=one.threshold)
 
 
 def test_the_paper_s_protocol_is_he_et_al_s():

@@ -6,7 +6,7 @@ import pytest
 from whyresnets import claims
 from whyresnets.chapters import identity_bias as bias
 from whyresnets.chapters import norm_preservation as norms
-from whyresnets.chapters.identity_bias import CHAPTER, DEPTHS, LAPTOP, RATE_ARMS, TUNED
+from whyresnets.chapters.identity_bias import CHAPTER, DEPTHS, LAPTOP, RATE_ARMS
 from whyresnets.training import Runs
 
 # --- Arms ---------------------------------------------------------------------------------------
@@ -87,10 +87,12 @@ def test_rates_of_one_net_differ_in_the_rate_alone_and_see_every_digit_as_often(
             assert specs[0].steps * specs[0].batch == 16 * 1400
 
 
-def test_larger_scales_plan_the_nets_of_the_first_two_parts_on_cifar():
-    for scale in ("workstation", "paper"):
+def test_larger_scales_plan_what_is_read_before_training_and_at_the_papers_size_the_deep_convolutional_nets():
+    for scale, more in (("workstation", set()), ("paper", {"DS-3c"})):
         arms = CHAPTER.arms(scale)
-        assert set(arms) == {*bias.START, *TUNED, *bias.READ} and {spec.data for spec in arms.values()} == {"cifar10"}
+        assert {claim.id for claim in CHAPTER.claims_at(scale)} == {"DS-1n", "DS-1b", "DS-2", "DS-2r", "DS-2e"} | more
+        assert {spec.data for spec in arms.values()} == {"cifar10"}
+        assert {spec.family for spec in arms.values() if spec.steps} == ({"conv"} if more else set())
 
 
 # --- Readings -----------------------------------------------------------------------------------
