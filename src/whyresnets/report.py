@@ -295,10 +295,11 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str], bar: float = claim
 
 
 def at_scales(chapter: Chapter) -> Table:
-    """Effect, verdict and seeds of each claim at every scale with a plan, from the records; "not run yet" elsewhere."""
+    """Effect, verdict and seeds of each claim that is planned at a larger scale; what has no record is not run yet."""
     scales = ("laptop", *chapter.larger)
     rows, notes = [], []
-    for claim in chapter.claims:
+    planned = {claim.id for scale in chapter.larger for claim in chapter.claims_at(scale)}
+    for claim in [claim for claim in chapter.claims if claim.id in planned]:
         cells = []
         for scale in scales:
             there = {c.id: c for c in chapter.claims_at(scale)}.get(claim.id)
@@ -307,6 +308,8 @@ def at_scales(chapter: Chapter) -> Table:
             if verdict and (other := _other_thresholds(claim, there)):
                 notes.append(f"{claim.id} at {scale} scale: {other}.")
         rows.append((claim.id, str(claim.conditions[0]), *cells))
+    if others := [claim.id for claim in chapter.claims if claim.id not in planned]:
+        notes.append(f"Not planned at larger scales: {', '.join(others)}.")
     return Table(("claim", "predicted", *scales), rows, "\n\n".join(notes))
 
 
