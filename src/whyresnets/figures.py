@@ -11,6 +11,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from whyresnets import claims, store
 from whyresnets.curvature import THRESHOLDS
@@ -250,7 +251,7 @@ def signals_on_the_way(arms: Mapping[str, str], runs: Live) -> Figure:
     """As :func:`signals`, one column for each step that the arms (label -> arm) were watched at."""
     readings = "watched_response_std", "watched_gradient_norm"
     (steps,) = {runs[arm].spec.watch for arm in arms.values()}
-    return _signals(
+    figure = _signals(
         {
             f"after {step} steps" if step else "before training": {
                 label: [runs[arm][r][:, k] for r in readings] for label, arm in arms.items()
@@ -258,6 +259,11 @@ def signals_on_the_way(arms: Mapping[str, str], runs: Live) -> Figure:
             for k, step in enumerate(steps)
         }
     )
+    above = figure.axes[0].yaxis
+    above.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    above.set_minor_formatter(NullFormatter())
+    _plain_numbers(above)
+    return figure
 
 
 def _signals(columns: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) -> Figure:
