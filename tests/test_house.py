@@ -212,7 +212,7 @@ def docstrings(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_chapters_hold_ideas_not_plumbing(path):
-    assert 1 <= len(cells(path)) <= 16
+    assert 1 <= len(cells(path)) <= 18
     for cell in cells(path):
         assert len(source(cell).strip().splitlines()) <= 12
         assert not re.search(r"^\s*(def|class) |sys\.path|\.cuda\(", source(cell), re.M)

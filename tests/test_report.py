@@ -160,3 +160,13 @@ def test_a_diverged_seed_scores_chance_beside_a_published_error():
     spec = CHAPTER.larger["workstation"]["residual-20"]
     arrays = {"train_loss": np.array([1.5, np.nan]), "curve": np.zeros((2, 1)), "test_error": np.array([0.5, np.nan])}
     assert report._errors(Runs(spec, (0, 1), arrays)) == "70.0 (50.0 to 90.0, 2 seeds); training loss 1.90"
+
+
+def test_losses_stand_seed_by_seed_and_verdicts_at_the_scale_that_is_asked_for():
+    runs = {"plain-20": CHAPTER.recorded()["plain-20"].first(3)}
+    (row,) = report.seed_by_seed(runs, ["plain-20"]).rows
+    assert row[0] == "plain-20" and row[2].split() == [f"{loss:.2f}" for loss in runs["plain-20"]["train_loss"]]
+    there = CHAPTER.claim("HE1-2", "workstation").conditions[1].threshold
+    assert f"training loss of residual-56 < {there:g} nats" in str(
+        report.printed(CHAPTER, "HE1-2", scale="workstation")
+    )

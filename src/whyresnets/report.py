@@ -232,12 +232,12 @@ class VerdictBox:
         return f"{self.short._repr_markdown_()}\n\n{fold.format(self.full._repr_markdown_())}"
 
 
-def printed(chapter: Chapter, *ids: str) -> VerdictBox:
-    """Printed verdicts of the claims called ``ids``, from the record: each condition, then each control."""
+def printed(chapter: Chapter, *ids: str, scale: str = "laptop") -> VerdictBox:
+    """Printed verdicts of the claims called ``ids``, from the record at ``scale``: each condition, each control."""
     short: list[tuple[str, ...]] = []
     full: list[tuple[str, ...]] = []
-    for claim in map(chapter.claim, ids):
-        verdict = chapter.printed(claim)
+    for claim in (chapter.claim(id, scale) for id in ids):
+        verdict = chapter.printed(claim, scale)
         if verdict is None:
             short.append((claim.id, NOT_RUN, "", "", ""))
             continue
@@ -294,6 +294,15 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str], bar: float = claim
     return Table(("arm", trained, "mean loss, batch", "median loss, running", "training error", "test error"), rows)
 
 
+def seed_by_seed(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
+    """Training loss of every seed at the end, in nats, and the mean test error with running statistics, of each arm."""
+    rows = []
+    for arm in arms:
+        losses = "  ".join(f"{loss:.2f}" for loss in claims.training_loss(runs[arm]))
+        rows.append((arm, f"{runs[arm].spec.rate:g}", losses, f"{100 * runs[arm]['test_error'].mean():.0f}%"))
+    return Table(("arm", "rate", "training loss, seed by seed", "mean test error"), rows)
+
+
 def at_scales(chapter: Chapter) -> Table:
     """Effect, verdict and seeds of each claim that is planned at a larger scale; what has no record is not run yet."""
     scales = ("laptop", *chapter.larger)
@@ -310,7 +319,7 @@ def at_scales(chapter: Chapter) -> Table:
         rows.append((claim.id, str(claim.conditions[0]), *cells))
     if others := [claim.id for claim in chapter.claims if claim.id not in planned]:
         notes.append(f"Not planned at larger scales: {', '.join(others)}.")
-    return Table(("claim", "predicted", *scales), rows, "\n\n".join(notes))
+    return Table(("claim", "predicted on a laptop", *scales), rows, "\n\n".join(notes))
 
 
 def _effect_and_word(verdict: Verdict) -> str:
