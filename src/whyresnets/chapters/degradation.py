@@ -388,7 +388,7 @@ LARGER = {
 
 HE = Spec("residual", 20, 0.1, 64_000, data="cifar10", widths=(16, 32, 64), batch=128, augment=True)
 HE = HE.but(schedule="step", warmup=0.0)
-HE_110 = HE.but(depth=110, warmup=WARMED_UP)
+HE_110 = HE.but(depth=110, warmup=WARMED_UP)  # layers
 PUBLISHED = (
     Published("residual-20", "ResNet-20", "8.75", "he2016deep, Table 6", HE),
     Published("residual-56", "ResNet-56", "6.97", "he2016deep, Table 6", HE.but(depth=56)),
