@@ -26,11 +26,12 @@ class Cluster:
 
     def __init__(self, folder):
         self.folder = folder
+        self.workers = []
         self.scheduler = self._start("dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", "at")
-        wait_until((folder / "at").exists)
+        wait_until(lambda: (folder / "at").exists() and (folder / "at").read_text().endswith("}"))
         self.address = json.loads((folder / "at").read_text())["address"]
         one = self.address, "--nthreads", "1", "--no-nanny"
-        self.workers = [self._start("dask_worker", *one, "--local-directory", str(i)) for i in range(2)]
+        self.workers += [self._start("dask_worker", *one, "--local-directory", str(i)) for i in range(2)]
 
     def _start(self, program, *arguments):
         environment = {**os.environ, "WHYRESNETS_CACHE": str(self.folder / "theirs")}

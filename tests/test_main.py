@@ -62,7 +62,7 @@ def test_a_record_is_never_replaced_by_fewer_seeds(cache, capsys):
 
 
 def test_bad_input_leaves_no_empty_file_behind(tmp_path):
-    assert main(["judge", "HE1-1", "--scale", "paper", "--json", str(tmp_path / "v.json")]) == 2
+    assert main(["judge", "OP-1", "--scale", "paper", "--json", str(tmp_path / "v.json")]) == 2
     assert not list(tmp_path.iterdir())
 
 
