@@ -366,7 +366,7 @@ def _record(options) -> int:
     plans = {chapter: _to_record(chapter, chosen, options) for chapter, chosen in wanted}
     trained_on = sweeps.hardware(options.workers)
     for chapter, (name, plan) in plans.items():
-        runs = _run(chapter, plan, options)
+        runs = {arm: store.without(found, chapter.unread) for arm, found in _run(chapter, plan, options).items()}
         whole = [found for arm, found in runs.items() if arm in chapter.whole]
         others = [found for arm, found in runs.items() if arm not in chapter.whole]
         for found, small in ((others, chapter.compact or options.scale == "paper"), (whole, False)):

@@ -504,6 +504,7 @@ class Chapter:
     outcome : the reading by which the rates of the grid are compared, in nats
     compact : its records keep a few steps of each curve, in 32 bits (see :func:`whyresnets.store.compact`)
     whole : arms that it keeps whole nevertheless, every step and all 64 bits
+    unread : readings that nothing in the chapter uses, and its records leave out
     """
 
     name: str
@@ -521,6 +522,7 @@ class Chapter:
     outcome: Callable[[Runs], np.ndarray] = training_loss
     compact: bool = False
     whole: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def claim(self, id: str, scale: str = "laptop") -> Claim:
         """The claim called ``id``, as it is judged at ``scale``.

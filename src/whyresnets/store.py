@@ -325,6 +325,11 @@ def compact(runs: Runs, layers: bool = True) -> Runs:
     return Runs(runs.spec, runs.seeds, {**arrays, "curve": arrays["curve"][:, kept]})
 
 
+def without(runs: Runs, readings: Iterable[str]) -> Runs:
+    """The same runs without some readings; shapes and units as in :class:`whyresnets.training.Runs`."""
+    return Runs(runs.spec, runs.seeds, {name: a for name, a in runs.arrays.items() if name not in readings})
+
+
 def write_record(name: str, sweep: list[Runs], trained_on: str = "", small: bool = False, layers: bool = True) -> Path:
     """Add finished runs to the record called ``name``, with their provenance; what was there for a Spec is replaced.
 

@@ -34,6 +34,13 @@ def test_the_record_is_complete_and_of_todays_code(chapter):
 
 
 @each_chapter
+def test_a_record_leaves_out_what_the_chapter_does_not_read(chapter):
+    for scale in SCALES:
+        for runs in (chapter.recorded(scale) if scale in ("laptop", *chapter.larger) else {}).values():
+            assert not set(chapter.unread) & set(runs.arrays)
+
+
+@each_chapter
 def test_the_record_comes_out_again(chapter):
     """Recorded runs, trained again as a sweep does: the same start, before chaos tells processors apart.
 

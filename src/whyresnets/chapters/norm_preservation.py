@@ -487,6 +487,7 @@ CHAPTER = Chapter(
     laptop=LAPTOP,
     larger=LARGER,
     larger_claims=LARGER_CLAIMS,
+    unread=("state_std", "response_std"),
     shown=(*START, *AT_START, "rotate-66", "fold, kept-66"),
     probes=("residual-1002", "rotate-1002"),
     dropped=DROPPED,
