@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from whyresnets import __main__, data, store, sweeps
-from whyresnets.__main__ import CHAPTERS, main
+from whyresnets.__main__ import main
+from whyresnets.chapters import CHAPTERS
 from whyresnets.training import Spec
 
 SMOKE = ["judge", "HE1-3", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]

@@ -15,8 +15,7 @@ import pytest
 
 import whyresnets
 from whyresnets import data, report, sweeps
-from whyresnets.__main__ import CHAPTERS
-from whyresnets.chapters import degradation
+from whyresnets.chapters import CHAPTERS, degradation
 from whyresnets.training import Runs
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from whyresnets import claims
-from whyresnets.__main__ import CHAPTERS
+from whyresnets.chapters import CHAPTERS
 from whyresnets.chapters.identity_bias import LARGE, SMALL, rates_of
 from whyresnets.claims import Claim, Condition, Effect, Test, judge, t_interval
 from whyresnets.training import Runs, Spec

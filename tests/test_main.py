@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from whyresnets import report, store, sweeps, training
-from whyresnets.__main__ import CHAPTERS, SHORT, main
+from whyresnets.__main__ import SHORT, main
+from whyresnets.chapters import CHAPTERS
 
 KEYS = "id verdict printed_verdict effect low high threshold n control scale seconds versions hardware diverged"
 

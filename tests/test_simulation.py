@@ -13,7 +13,7 @@ from scipy.stats import binom, skew
 from test_claims import made
 
 from whyresnets import claims
-from whyresnets.__main__ import CHAPTERS
+from whyresnets.chapters import CHAPTERS
 from whyresnets.claims import Claim, Condition, Effect, Test, judge
 from whyresnets.training import Runs
 

@@ -17,18 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from whyresnets import bench, claims, report, store, sweeps
-from whyresnets.chapters import degradation, elimination, identity_bias, norm_preservation, singularities
+from whyresnets.chapters import CHAPTERS
 from whyresnets.claims import Chapter, Claim, NotBuilt
 from whyresnets.data import DataMissing
 from whyresnets.training import Runs, Spec
 
-CHAPTERS = (
-    degradation.CHAPTER,
-    norm_preservation.CHAPTER,
-    identity_bias.CHAPTER,
-    singularities.CHAPTER,
-    elimination.CHAPTER,
-)
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SHORT = 25  # steps of the runs that compare two versions of the code: more than an epoch of digits (chosen by us)

@@ -754,6 +754,52 @@ def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], ru
     return figure
 
 
+Nets = Sequence[tuple[str, Sequence[bool], Runs]]  # what a net is called, what it has, its recorded seeds
+
+
+def ingredients(groups: Mapping[str, Nets], columns: Sequence[str]) -> Figure:
+    """What each net has, a filled circle for yes, beside the training losses of its seeds, one dot each, in nats.
+
+    ``groups`` maps a title -> its nets, in order; ``columns`` names what a net may have. A diverged seed stands
+    at chance, as a cross. Nets whose last mark is filled are blue, the others orange.
+    """
+    lines = [(title, net) for title, nets in groups.items() for net in ((title, None, None), *nets)]
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(9.2, 0.31 * len(lines) + 0.9), sharey=True, width_ratios=(1.15, 1)
+        )
+        for y, (_, (label, marks, runs)) in enumerate(lines):
+            if marks is None:
+                left.text(0, y, label, va="center", weight="bold", fontsize=10)
+                continue
+            colour = COLOURS[0] if marks[-1] else COLOURS[3]
+            left.text(0.02, y, label, va="center", fontsize=9.5)
+            for x, has in enumerate(marks):
+                face = colour if has else "none"
+                left.plot(_mark(x, marks), y, "o", ms=8, mfc=face, mec=colour if has else "#999999", mew=1)
+            losses, finite = claims.training_loss(runs), runs.finished
+            right.axhline(y, color="#e4e1d8", lw=0.8, zorder=0)
+            right.plot(losses[finite], np.full(finite.sum(), y), "o", ms=5, color=colour, alpha=0.45, mew=0)
+            right.plot(losses[~finite], np.full((~finite).sum(), y), "x", ms=5, color=colour, mew=1.2)
+            right.plot(losses.mean(), y, "D", ms=6, color=colour, mec=GROUND, mew=0.8)
+        for x, column in enumerate(columns):
+            left.text(_mark(x, columns), -0.75, column, ha="center", va="bottom", fontsize=9)
+        for x, says in ((claims.TRAINED, "trained"), (claims.CHANCE, "chance")):
+            right.axvline(x, color=INK, lw=0.8, ls=":")
+            right.text(x, -0.75, says, ha="center", va="bottom", fontsize=9)
+        left.set(xlim=(0, 1), ylim=(len(lines) - 0.4, -1))
+        left.axis("off")
+        right.set(xlim=(-0.05, 2.75), xlabel="training loss at the end, nats")
+        right.spines["left"].set_visible(False)
+        right.tick_params(left=False, labelleft=False)
+    plt.close(figure)
+    return figure
+
+
+def _mark(column: int, columns: Sequence) -> float:
+    return 0.9 - 0.15 * (len(columns) - 1 - column)
+
+
 def _colours(arms: Mapping[str, str]) -> list:
     """The colour of each arm's kind; shades of it where they are one kind at several depths."""
     kinds = [

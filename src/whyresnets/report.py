@@ -53,6 +53,7 @@ class Row:
     band : where the record expects the effect of so many seeds, in the unit of the effect
     stale : whether the record was made with other code than today's
     scale : "laptop" or another of the command line's
+    other : in what the environment differs from the record's: "torch 2.16.0 (record: 2.15.0)", say
     """
 
     verdict: Verdict
@@ -60,6 +61,12 @@ class Row:
     band: tuple[float, float] | None
     stale: bool
     scale: str = "laptop"
+    other: tuple[str, ...] = ()
+
+    @property
+    def in_band(self) -> bool | None:
+        """Whether the effect lies in the band of the record; None where there is no band."""
+        return None if self.band is None else self.band[0] <= self.verdict.effect.interval.mean <= self.band[1]
 
     @property
     def differs(self) -> bool:
@@ -126,7 +133,51 @@ def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "
         recorded = chapter.recorded(scale, 1000) or recorded
     banded = printed and scale == "laptop"  # at larger scales a record has only seeds that a reader runs, too
     band = claims.effect_band(effect, recorded, runs) if banded else None
-    return Row(verdict, printed, band, chapter.stale(scale) if printed else False, scale)
+    stale = chapter.stale(scale) if printed else False
+    return Row(verdict, printed, band, stale, scale, unlike_the_record(chapter, scale) if printed else ())
+
+
+def unlike_the_record(chapter: Chapter, scale: str = "laptop") -> tuple[str, ...]:
+    """In what this machine differs from those on which the record was made: processor and versions, in words."""
+    about = store.record(f"{chapter.name}-{scale}").about.values()
+    here = {"processor": store.hardware().split(",")[0], **store.versions()}
+    there: dict[str, set[str]] = {name: set() for name in here}
+    for entry in about:
+        for name, value in {"processor": entry["hardware"].split(",")[0], **entry["versions"]}.items():
+            there.setdefault(name, set()).add(value)
+    return tuple(
+        f"{name} {value} (record: {', '.join(sorted(there[name]))})"
+        for name, value in here.items()
+        if value not in there[name]
+    )
+
+
+def agreement(rows: Sequence[Row]) -> str:
+    """Whether a run agrees with the printed verdicts and bands, in a sentence; if not, what to look at."""
+    rows = [row for row in rows if row.scale != "smoke" and row.printed and row.verdict.word and row.printed.word]
+    if not rows:
+        return ""
+    differing, banded = [row for row in rows if row.differs], [row for row in rows if row.in_band is not None]
+    outside = [row for row in banded if not row.in_band]
+    same = f"{len(rows) - len(differing)} of {len(rows)} verdicts are the printed ones"
+    bands = f", {len(banded) - len(outside)} of {len(banded)} effects lie in their 99% bands" if banded else ""
+    if not differing:
+        said = [f"Your run agrees with the book: {same}{bands}."]
+    else:
+        words = [f"{r.verdict.claim.id} is {r.verdict.word} here and {r.printed.word} there" for r in differing]
+        said = [f"Your run differs from the book: {same}{bands}. {'; '.join(words)}."]
+    if outside:
+        named = ", ".join(row.verdict.claim.id for row in outside)
+        said.append(f"Outside its band: {named}. One effect in a hundred is, by chance.")
+    if differing or len(outside) > 1:
+        dead = sorted({arm for row in differing for arm in row.verdict.dead})
+        other = sorted({name for row in rows for name in row.other})
+        looks = [f"{', '.join(dead)}, which had to train and did not"] if dead else []
+        looks += ["the lines with a star"] if differing and not dead else []
+        looks += [f"what is not as in the record: {'; '.join(other)}"] if other else []
+        looks.append("whether it stays with 20 seeds (`whyresnets judge CLAIM --seeds 20`)")
+        said.append(f"Look at {'; then at '.join(looks[:-1])}{'; then ' if looks[:-1] else ''}{looks[-1]}.")
+    return " ".join(said)
 
 
 def _numbers(outcome: Outcome) -> dict[str, float | None]:
@@ -174,6 +225,7 @@ def judged(judgements: Sequence[Row], not_run: Mapping[Claim, Verdict | None] | 
         notes.append(SMOKE)
     yours = ("claim", "your effect [95% interval]", "predicted", "your verdict")
     theirs = ("printed verdict", "printed effect [95% interval]", "99% band for yours", "seconds")
+    notes += [said] if (said := agreement(judgements)) else []
     return Table((*yours, *theirs), lines, "\n".join(notes))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from whyresnets import claims, store, sweeps
-from whyresnets.__main__ import CHAPTERS
+from whyresnets.chapters import CHAPTERS
 from whyresnets.training import Runs
 
 LIVE_BUDGET = 240  # core-seconds of a chapter's live plan (chosen by us: minutes on a laptop)

@@ -1,0 +1,181 @@
+"""A figure to play with: one drawing a depth, a slider between them, boxes for what is drawn.
+
+It is plain SVG with fifteen lines of script, all in one piece: it works without a network and in a notebook. Where
+scripts do not run, every depth is shown at once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from whyresnets import claims, figures
+from whyresnets.training import Runs
+
+WIDTH, HEIGHT = 640, 300  # pixels of a drawing
+LEFT, RIGHT, TOP, BOTTOM = 52, 176, 10, 42  # pixels around the axes
+HIGHEST = 3.2  # nats: the top of the axis, as in the figure beside it; what is above it is cut off
+APART = 15  # pixels between two names at the ends of lines
+EVERY = 3  # steps between two points of a line: finer than its width (chosen by us)
+
+LOOK = """<style>
+.explorable { margin: 1em 0; }
+.explorable svg { width: 100%; height: auto; display: block; background: GROUND; border-radius: 4px; }
+.explorable .frames { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
+.explorable .controls { display: none; gap: 0.4em 1.4em; flex-wrap: wrap; align-items: center; margin-bottom: 0.6em; }
+.explorable.on .controls { display: flex; }
+.explorable.on .frames { display: block; max-width: 46em; }
+.explorable.on .frame:not(.now) { display: none; }
+.explorable .frame p { margin: 0.4em 0 0; }
+.explorable input { accent-color: #0173b2; vertical-align: middle; }
+.explorable input[type="range"] { width: 14em; max-width: 60vw; }
+.explorable label { margin: 0; }
+.explorable svg text { font-family: sans-serif; }
+</style>"""
+SCRIPT = """<script>
+for (const figure of document.querySelectorAll(".explorable:not(.on)")) {
+  const frames = [...figure.querySelectorAll(".frame")];
+  const [slider, shown] = [figure.querySelector("input[type=range]"), figure.querySelector("output")];
+  const boxes = [...figure.querySelectorAll("input[type=checkbox]")];
+  const draw = () => {
+    frames.forEach((frame, i) => frame.classList.toggle("now", i == slider.value));
+    shown.value = frames[slider.value].dataset.value;
+    slider.setAttribute("aria-valuetext", shown.value);
+    for (const box of boxes)
+      for (const part of figure.querySelectorAll(`[data-arm="${box.value}"]`))
+        part.style.display = box.checked ? "" : "none";
+  };
+  for (const input of [slider, ...boxes]) input.addEventListener("input", draw);
+  figure.classList.add("on");
+  draw();
+}
+</script>"""
+
+
+@dataclass(frozen=True)
+class Explorable:
+    """``html`` for a page or a notebook; ``says`` is what it shows, in words, where neither can be drawn."""
+
+    html: str
+    says: str
+
+    def __repr__(self) -> str:
+        return self.says
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def by_depth(
+    kinds: Mapping[str, str], depths: Sequence[int], recorded: Mapping[str, Runs], at_first: int
+) -> Explorable:
+    """Mini-batch loss against step at each of ``depths``, one line a recorded seed, the mean on top; in nats.
+
+    ``kinds`` maps the beginning of an arm's name to what it is called; "plain-56" is the arm "plain" at 56 layers.
+    The first two are drawn unless a reader asks for others; the slider starts at the depth ``at_first``.
+    """
+    arms = {depth: {kind: recorded.get(f"{kind}-{depth}") for kind in kinds} for depth in depths}
+    frames = [_frame(depth, kinds, runs) for depth, runs in arms.items()]
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{kind}"{" checked" if i < 2 else ""}> '
+        f'<span style="border-bottom: 3px solid {_colour(kind)}">{escape(name)}</span></label>'
+        for i, (kind, name) in enumerate(kinds.items())
+    )
+    slider = (
+        f'<label>layers: <input type="range" min="0" max="{len(depths) - 1}" step="1" '
+        f'value="{depths.index(at_first)}" aria-label="layers"> <output>{at_first}</output></label>'
+    )
+    body = f'<div class="controls">{slider}{boxes}</div><div class="frames" aria-live="polite">{"".join(frames)}</div>'
+    look = LOOK.replace("GROUND", figures.GROUND)
+    says = "\n".join(_sentence(depth, kinds, runs) for depth, runs in arms.items())
+    return Explorable(f'{look}<div class="explorable">{body}</div>{SCRIPT}', says)
+
+
+def _frame(depth: int, kinds: Mapping[str, str], arms: Mapping[str, Runs | None]) -> str:
+    run = {kind: runs for kind, runs in arms.items() if runs}
+    names = _spread({kind: _height(runs["curve"][:, -5:].mean()) for kind, runs in run.items()})
+    first_two = list(kinds)[:2]
+    drawn = "".join(_lines(kind, kinds[kind], runs, names[kind], kind in first_two) for kind, runs in run.items())
+    sentence = "".join(
+        f'<span data-arm="{kind}"{_hidden(kind in first_two)}>{escape(_ends(kinds[kind], runs))} </span>'
+        for kind, runs in arms.items()
+    )
+    label = escape(_sentence(depth, {kind: kinds[kind] for kind in first_two}, arms), quote=True)
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{_axes()}{drawn}</svg>'
+    return f'<div class="frame" data-value="{depth}">{svg}<p><b>{depth} layers.</b> {sentence}</p></div>'
+
+
+def _sentence(depth: int, kinds: Mapping[str, str], arms: Mapping[str, Runs | None]) -> str:
+    return f"{depth} layers. " + " ".join(_ends(name, arms[kind]) for kind, name in kinds.items())
+
+
+def _ends(name: str, runs: Runs | None) -> str:
+    """What the seeds of an arm end at, as a sentence."""
+    said = name[0].upper() + name[1:]
+    if runs is None:
+        return f"{said}: not run at this depth."
+    losses = claims.training_loss(runs)
+    trained = int((losses < claims.TRAINED).sum())
+    return f"{said}: {trained} of {len(losses)} seeds train, mean loss {losses.mean():.2f} nats."
+
+
+def _spread(heights: Mapping[str, float]) -> dict[str, float]:
+    """The same heights, moved upwards where two would be closer than :data:`APART`."""
+    placed: dict[str, float] = {}
+    for kind in sorted(heights, key=lambda kind: -heights[kind]):
+        placed[kind] = min(heights[kind], min(placed.values(), default=math.inf) - APART)
+    return placed
+
+
+def _lines(kind: str, name: str, runs: Runs, name_height: float, shown: bool) -> str:
+    """One thin line a seed, a thick one for their mean, and the name at its end."""
+    curves = runs["curve"]
+    steps = np.unique([*range(0, curves.shape[1], EVERY), curves.shape[1] - 1])
+    thin = "".join(f"<path d='{_path(steps, curve, curves.shape[1])}'/>" for curve in curves)
+    mean = curves.mean(0)
+    text = f'<text x="{WIDTH - RIGHT + 6}" y="{name_height + 4:.0f}" fill="{_colour(kind)}"'
+    text += f' font-weight="bold">{escape(name)}</text>'
+    group = f'<g data-arm="{kind}"{_hidden(shown)} fill="none" stroke="{_colour(kind)}">'
+    thick = f'<path stroke-width="3" d="{_path(steps, mean, curves.shape[1])}"/>'
+    return f'{group}<g stroke-width="0.7" opacity="0.4">{thin}</g>{thick}<g stroke="none" font-size="13">{text}</g></g>'
+
+
+def _hidden(shown: bool) -> str:
+    return "" if shown else ' style="display: none"'
+
+
+def _path(steps: np.ndarray, curve: np.ndarray, count: int) -> str:
+    points = [f"{_across(step, count):.0f} {_height(curve[step]):.0f}" for step in steps]
+    return f"M{points[0]}L{' '.join(points[1:])}"
+
+
+def _across(step: float, count: int) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * step / (count - 1)
+
+
+def _height(loss: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - min(float(loss), 2 * HIGHEST) / HIGHEST)
+
+
+def _axes() -> str:
+    right, low = WIDTH - RIGHT, HEIGHT - BOTTOM
+    parts = [f'<path d="M{LEFT} {TOP}V{low}H{right}" fill="none" stroke="{figures.INK}"/>']
+    for loss in (0, 1, 2, 3):
+        parts.append(f'<text x="{LEFT - 8}" y="{_height(loss) + 4:.0f}" text-anchor="end">{loss}</text>')
+    for step in (0, 25, 50, 75, 100):
+        parts.append(f'<text x="{_across(step, 101):.0f}" y="{low + 17}" text-anchor="middle">{step}</text>')
+    chance = _height(claims.CHANCE)
+    parts += [
+        f'<path d="M{LEFT} {chance:.0f}H{right}" stroke="{figures.INK}" stroke-dasharray="2 3"/>',
+        f'<text x="{right - 4}" y="{chance - 5:.0f}" text-anchor="end">chance</text>',
+        f'<text x="{(LEFT + right) // 2}" y="{HEIGHT - 6}" text-anchor="middle">step</text>',
+        f'<g transform="translate(14 {(TOP + low) // 2}) rotate(-90)"><text text-anchor="middle">',
+        "mini-batch loss, nats</text></g>",
+    ]
+    return f'<g font-size="13" fill="{figures.INK}">{"".join(parts)}</g>'
+
+
+def _colour(kind: str) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in figures.COLOUR_OF_RULE[kind])
