@@ -321,7 +321,7 @@ class ConvNet(Network):
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
     ) -> Iterator[Tensor]:
-        """The states one after the other, (B, channels, height, width), dimensionless; see :meth:`states` (ours)."""
+        """The states one after the other, (B, channels, height, width), dimensionless; as ``states`` (ours)."""
 
         def convolution(name: str, h: Tensor, stride: int = 1) -> Tensor:
             if self.padding == "circular":

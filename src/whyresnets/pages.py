@@ -299,7 +299,7 @@ def exercises(root: Path) -> str:
     for chapter in CHAPTERS:
         text = "\n".join(markdown_cells(root / "book" / f"{chapter.name}.ipynb"))
         found = {grade: f"{{ref}}`{title} <{label}>`" for grade, title, label in EXERCISE.findall(text)}
-        rows.append((f"{{doc}}`{chapter.name}`", *(found[grade] for grade in GRADES)))
+        rows.append((f"{{doc}}`{chapter.name}`", *(found.get(grade, "") for grade in GRADES)))
     return Table(("chapter", *(grade.lower() for grade in GRADES)), rows)._repr_markdown_()
 
 

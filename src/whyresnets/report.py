@@ -1,8 +1,9 @@
 """Claims and verdicts as tables: plain text for the terminal, Markdown for the page, JSON for machines."""
 
+import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -286,20 +287,24 @@ class VerdictBox:
 
 def printed(chapter: Chapter, *ids: str, scale: str = "laptop") -> VerdictBox:
     """Printed verdicts of the claims called ``ids``, from the record at ``scale``: each condition, each control."""
+    return boxed({id: chapter.printed(chapter.claim(id, scale), scale) for id in ids})
+
+
+def boxed(verdicts: Mapping[str, Verdict | None]) -> VerdictBox:
+    """Verdicts by the identifiers of their claims, None where there are no runs: each condition, each control."""
     short: list[tuple[str, ...]] = []
     full: list[tuple[str, ...]] = []
-    for claim in (chapter.claim(id, scale) for id in ids):
-        verdict = chapter.printed(claim, scale)
+    for id, verdict in verdicts.items():
         if verdict is None:
-            short.append((claim.id, NOT_RUN, "", "", ""))
+            short.append((id, NOT_RUN, "", "", ""))
             continue
         fails = "absent in all" if verdict.controls_fail else "not absent in all"
         for i, outcome in enumerate(verdict.outcomes):
-            first = (claim.id, f"**{_word(verdict)}**") if i == 0 else ("", "")
+            first = (id, f"**{_word(verdict)}**") if i == 0 else ("", "")
             short.append((*first, *_measured(outcome), fails if i == 0 else ""))
-        for (role, test), outcomes in zip(claim.roles, verdict.tests, strict=True):
+        for (role, test), outcomes in zip(verdict.claim.roles, verdict.tests, strict=True):
             name = _named(role, test)
-            full += [(claim.id if i == 0 else "", name, *_measured(o)) for i, o in enumerate(outcomes)]
+            full += [(id if i == 0 else "", name, *_measured(o)) for i, o in enumerate(outcomes)]
     measured = ("predicted", "measured [95% interval]")
     return VerdictBox(
         Table(("claim", "verdict", *measured, "effect in controls"), short),
@@ -463,6 +468,43 @@ def provenance(chapter: Chapter, scale: str = "laptop") -> Table:
     return Table((f"record at {scale} scale", ""), rows)
 
 
+def records(chapters: Sequence[Chapter]) -> Table:
+    """Every record that ships with the book: runs, cost in core-hours, dates, hardware, versions."""
+    rows = []
+    for chapter in chapters:
+        for scale in ("laptop", *chapter.larger):
+            record = store.record(f"{chapter.name}-{scale}")
+            if record is None:
+                rows.append((chapter.title, scale, NOT_RUN, "", "", "", ""))
+                continue
+            arms = [runs for seed in (0, 1000) for runs in chapter.recorded(scale, seed).values()]
+            hours = sum(float(runs["seconds"].sum()) for runs in arms) / 3600
+            about = {key: sorted({str(a[key]) for a in record.about.values()}) for key in ("date", "hardware")}
+            versions = sorted({f"{a['versions']['torch']}" for a in record.about.values()})
+            cost = (str(sum(len(runs.seeds) for runs in arms)), f"{hours:.1f}")
+            shown = (", ".join(about["date"]), "; ".join(about["hardware"]), ", ".join(versions))
+            rows.append((chapter.title, scale, *cost, *shown))
+    return Table(("chapter", "scale", "runs", "core-hours", "recorded on", "hardware", "torch"), rows)
+
+
+def live_runs(live: Mapping[Chapter, Mapping[str, Runs]]) -> Table:
+    """Each chapter's live run: its cost here and in the record, its verdicts and bands; whether all agree."""
+    lines, all_rows = [], []
+    for chapter, runs in live.items():
+        rows, recorded = live_rows(chapter, runs), chapter.recorded()
+        here = sum(float(np.sum(r["seconds"])) for r in runs.values())
+        there = sum(float(np.mean(recorded[arm]["seconds"])) * len(r.seeds) for arm, r in runs.items())
+        count = sum(len(r.seeds) for r in runs.values())
+        same, inside = sum(not row.differs for row in rows), sum(bool(row.in_band) for row in rows)
+        judged = (f"{same} of {len(rows)}", f"{inside} of {len(rows)}")
+        lines.append((chapter.title, str(count), f"{here:.0f}", f"{there:.0f}", *judged))
+        all_rows += rows
+    versions = ", ".join(f"{name} {version}" for name, version in store.versions().items())
+    here = f"{store.hardware()}; {versions}; {datetime.date.today()}."
+    head = ("chapter", "runs", "core-seconds here", "in the record", "verdicts as printed", "effects in their bands")
+    return Table(head, lines, f"{agreement(all_rows)}\n\nThis machine: {here}")
+
+
 def _code(record: store.Record) -> str:
     if stale := len(record.stale):
         return f"{stale} of {len(record.about)} entries were recorded with other code"
@@ -524,3 +566,26 @@ def check_between(answer: Runs | None, spec: Spec, change: str, ends: tuple[Runs
     if low < loss < high:
         return f"Right: {loss:.2f} nats, between {low:.2f} at {shallow} layers and {high:.2f} at {deep}."
     return f"Unexpected: {loss:.2f} nats is not between {shallow} and {deep} layers. Please report it."
+
+
+def check_choice(answer: str | None, right: str, others: Mapping[str, str]) -> str:
+    """A self-check of an exercise whose answer is one of a few words: ``right``, or one of ``others`` -> why not."""
+    if answer is None:
+        return "Not answered yet."
+    word = answer.strip().lower() if isinstance(answer, str) else ""
+    if word in others:
+        return f"Not yet: {others[word]}"
+    if word != right:
+        return f"Not yet: answer with one of {', '.join(sorted([right, *others]))}."
+    return f"Right: {right}. The solution says why; what would your next control be?"
+
+
+def check_change(mine: Spec, given: Spec, tuned: Sequence[str] = ("rate", "extend_to")) -> str:
+    """Whether a control changes one thing: in which fields ``mine`` differs from ``given``, those ``tuned`` apart."""
+    changed = [f.name for f in fields(Spec) if getattr(mine, f.name) != getattr(given, f.name)]
+    causes = [name for name in changed if name not in tuned]
+    if len(causes) == 1:
+        return f"Right: it changes {causes[0]} and nothing else, its learning rate apart."
+    if not causes:
+        return "Not yet: it is the same net. Change one field of its Spec."
+    return f"Not yet: it changes {' and '.join(causes)} at once. Which of them was it, if the effect goes?"

@@ -14,8 +14,12 @@ import numpy as np
 from whyresnets import claims, figures
 from whyresnets.training import Runs
 
-WIDTH, HEIGHT = 640, 300  # pixels of a drawing
-LEFT, RIGHT, TOP, BOTTOM = 52, 176, 10, 42  # pixels around the axes
+WIDTH = 640  # pixels of a drawing
+HEIGHT = 300  # pixels of a drawing
+LEFT = 52  # pixels beside the axes
+RIGHT = 176  # pixels beside the axes, for the names of the lines
+TOP = 10  # pixels above the axes
+BOTTOM = 42  # pixels below the axes
 HIGHEST = 3.2  # nats: the top of the axis, as in the figure beside it; what is above it is cut off
 APART = 15  # pixels between two names at the ends of lines
 EVERY = 3  # steps between two points of a line: finer than its width (chosen by us)

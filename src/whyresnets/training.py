@@ -1,4 +1,4 @@
-"""From a :class:`Spec`, everything that decides a result, to one seed's curve and readings.
+"""From a Spec, everything that decides a result, to one seed's curve and readings.
 
 The protocol is He et al.'s (2015, section 4.2), shortened: SGD with momentum and weight decay,
 batch normalisation, no dropout. Steps, batch, widths and schedule are chosen by us and are part of the Spec.

@@ -252,7 +252,7 @@ def _depth_and_skip(gap: float, bar: float, budget: str) -> tuple[Claim, ...]:
         Claim(
             id="HE1-2b",
             source="he2016deep, section 4.2, Table 6",
-            says="Deeper residual nets are better.",
+            says="Deeper residual nets end at a lower training loss: 56 layers below 20.",
             conditions=_gains("residual"),
             controls=(Test("shortcut times 0.5", _gains("half")),),
             trains=trains("residual-20"),
@@ -432,3 +432,9 @@ def check_between(answer: Runs | None) -> str:
     recorded = CHAPTER.recorded()
     spec, ends = LAPTOP["plain-20"].but(depth=32, extend_to=()), (recorded["plain-20"], recorded["plain-56"])
     return report.check_between(answer, spec, "the depth to 32 and extend_to to ()", ends)
+
+
+def check_design(answer: str | None) -> str:
+    """Exercise 3: what to permute in the shortcut, "pixels" or "channels"; a sentence back."""
+    why = "relabel the channels of each layer, and it is the residual net again. What cannot be relabelled?"
+    return report.check_choice(answer, "pixels", {"channels": why})

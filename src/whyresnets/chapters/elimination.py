@@ -872,7 +872,7 @@ def links(runs: Mapping[str, Runs]) -> report.Table:
     measures = {
         "incoming norm": "incoming_norm",
         "silent branches": "silent_share",
-        "alike weights": "weight_overlap",
+        "mean |cosine|": "weight_overlap",
         "independent share": "independent_share",
     }
     rows = []
@@ -929,3 +929,9 @@ def check_gain(answer: Runs | None) -> str:
     low, high = (float(mean_loss(CHAPTER.recorded()[f"orthogonal, {size}"]).mean()) for size in ("kept", "vanishing"))
     where = "between" if low < yours < high else "not between"
     return f"Your {yours:.2f} nats are {where} {low:.2f} at a gain of 1 and {high:.2f} at 0.7."
+
+
+def check_design(answer: str | None) -> str:
+    """Exercise 3: the arm that the experiment must not leave out, "small branches" or "plain"; a sentence back."""
+    why = "that is the net in question. Leaky units may speed up any net: which arm would show that?"
+    return report.check_choice(answer, "plain", {"small branches": why})

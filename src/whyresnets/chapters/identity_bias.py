@@ -594,7 +594,7 @@ CLAIMS = (
         conditions=_train("BN, rescaled-64"),
         controls=(Test("BN removed from the blocks", _train("rescaled-64")),),
         trains=(("BN, rescaled-16", TRAINED), ("residual, BN-64", TRAINED)),
-        not_shown="That it never trains: see the row with five times the steps.",
+        not_shown="That it never trains: with five times the steps its loss is lower.",
     ),
     Claim(
         id="DS-3f",
@@ -624,7 +624,7 @@ CLAIMS = (
         controls=(Test("that BN removed", _train("residual, no BN at all-16")),),
         turns_when=Test("64 blocks, 100 steps", _train("residual, head BN only-64")),
         rival=Test("no skip: a plain net of 16 with that BN", _train("plain, head BN only-16")),
-        not_shown="More steps: see the row with five times as many.",
+        not_shown="What more steps would do.",
         live=False,
     ),
     Claim(
@@ -634,7 +634,7 @@ CLAIMS = (
         conditions=_train("plain, BN-64"),
         controls=(Test("BN removed from its blocks", _train("plain, head BN only-64")),),
         trains=(("residual, BN-64", TRAINED),),
-        not_shown="That no plain net trains: orthogonal ones do, see the chapter before.",
+        not_shown="That no plain net trains: orthogonal ones do (ZA-4).",
     ),
     Claim(
         id="BN-2",
@@ -829,3 +829,9 @@ def check_half(answer: Runs | None) -> str:
     recorded = CHAPTER.recorded()
     ends = recorded["BN, rescaled-16"], recorded["BN, rescaled-64"]
     return report.check_between(answer, LAPTOP["BN, rescaled-64"].but(depth=34), "the depth to 34", ends)
+
+
+def check_design(answer: str | None) -> str:
+    """Exercise 3: which of the two nets is worth running, "small branches" or "whole shortcuts"; a sentence back."""
+    why = "every reader of its sum begins with BN, so in what does it differ from BN, rescaled?"
+    return report.check_choice(answer, "small branches", {"whole shortcuts": why})

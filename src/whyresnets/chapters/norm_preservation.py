@@ -312,7 +312,7 @@ CLAIMS = (
         says="Before training, more residual blocks keep the norm of the gradient better: on the mean over blocks.",
         conditions=_closer_on_the_mean("residual"),
         controls=(Test(SKIP_REMOVED, _closer_on_the_mean("plain")),),
-        turns_when=Test("without BN, He's weights", _closer_on_the_mean("residual, no BN")),
+        turns_when=Test("BN left out; He's weights, as before", _closer_on_the_mean("residual, no BN")),
         rival=Test(
             "no skip: orthogonal layers and absolute values, close at any depth",
             (_is("mean |r - 1|", "fold, 128 blocks", mean_distance, "<", CLOSE),),
@@ -514,3 +514,9 @@ def check_folding(answer: Runs | None) -> str:
     recorded = CHAPTER.recorded()
     ends = recorded["fold, kept-10"], recorded["fold, kept-66"]
     return report.check_between(answer, LAPTOP["fold, kept-66"].but(depth=22), "the depth to 22", ends)
+
+
+def check_design(answer: str | None) -> str:
+    """Exercise 3: what to change, "fewer folds" or "gentle rotations"; a sentence back."""
+    why = "with fewer folds both sides predict that it trains. Keep their number; change how fast angles close."
+    return report.check_choice(answer, "gentle rotations", {"fewer folds": why})

@@ -267,7 +267,7 @@ CLAIMS = (
     Claim(
         id="OP-1",
         source="orhan2018skip, abstract and section 2.1; our protocol",
-        says="At dead, double or mirrored units four directions, the weights out, change no output; skips end that.",
+        says="At dead, double or mirrored units four directions, weights out, change nothing; identity skips end it.",
         conditions=tuple(_removed(point, "residual") for point in SINGULARITIES),
         controls=tuple(
             Test(f"{says}, at {point}", (_removed(point, CONTROL_AT[point]),))
@@ -537,6 +537,12 @@ def check_way(answer: Runs | None) -> str:
     if abs(yours - near - a_decade) < a_decade / 2:
         return f"Right: {yours:.0f} steps; {near:.0f} from {NEAR:g}, and {a_decade:.0f} for every decade."
     return f"Your {yours:.0f} steps are far from {near + a_decade:.0f}, where a straight line leads: look at each seed."
+
+
+def check_design(answer: str | None) -> str:
+    """Exercise 3: which biases inside the activation remove the wait, "different" or "equal"; a sentence back."""
+    why = "with equal ones the two units can still be exchanged. Then what could part them?"
+    return report.check_choice(answer, "different", {"equal": why})
 
 
 @sweeps.one_thread()
