@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-BUILD := $(BIN)/jupyter-book build -W -n --keep-going --quiet
+BUILD := $(BIN)/jupyter-book build --all -W -n --keep-going --quiet
 CHAPTERS := $(notdir $(basename $(wildcard book/*.ipynb)))
 
 .PHONY: book test html outputs clean

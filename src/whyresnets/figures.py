@@ -766,7 +766,7 @@ def ingredients(groups: Mapping[str, Nets], columns: Sequence[str]) -> Figure:
     lines = [(title, net) for title, nets in groups.items() for net in ((title, None, None), *nets)]
     with plt.rc_context({**STYLE, "axes.grid": False}):
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(9.2, 0.31 * len(lines) + 0.9), sharey=True, width_ratios=(1.15, 1)
+            1, 2, figsize=(8, 0.3 * len(lines) + 0.9), sharey=True, width_ratios=(1.35, 1)
         )
         for y, (_, (label, marks, runs)) in enumerate(lines):
             if marks is None:

@@ -282,8 +282,8 @@ def _needs(chapter: Chapter) -> tuple[str, ...]:
         BUILDS_ON[chapter.name],
         f"{seconds:.0f}",
         f"{seconds / CORES / 60:.1f}",
-        f"{len(chapter.claims)}, {live} of them live",
-        f"{{nb-download}}`{chapter.name}.ipynb`",
+        f"{len(chapter.claims)} ({live} live)",
+        f"{{download}}`notebook <{chapter.name}.ipynb>`",
     )
 
 

@@ -470,27 +470,26 @@ def provenance(chapter: Chapter, scale: str = "laptop") -> Table:
 
 def records(chapters: Sequence[Chapter]) -> Table:
     """Every record that ships with the book: runs, cost in core-hours, dates, hardware, versions."""
-    rows = []
-    for chapter in chapters:
-        for scale in ("laptop", *chapter.larger):
-            record = store.record(f"{chapter.name}-{scale}")
-            if record is None:
-                rows.append((chapter.title, scale, NOT_RUN, "", "", "", ""))
-                continue
-            arms = [runs for seed in (0, 1000) for runs in chapter.recorded(scale, seed).values()]
-            hours = sum(float(runs["seconds"].sum()) for runs in arms) / 3600
-            about = {key: sorted({str(a[key]) for a in record.about.values()}) for key in ("date", "hardware")}
-            versions = sorted({f"{a['versions']['torch']}" for a in record.about.values()})
-            cost = (str(sum(len(runs.seeds) for runs in arms)), f"{hours:.1f}")
-            shown = (", ".join(about["date"]), "; ".join(about["hardware"]), ", ".join(versions))
-            rows.append((chapter.title, scale, *cost, *shown))
-    return Table(("chapter", "scale", "runs", "core-hours", "recorded on", "hardware", "torch"), rows)
+    rows, missing = [], []
+    for name, chapter, scale in [(f"{c.name}-{s}", c, s) for c in chapters for s in ("laptop", *c.larger)]:
+        record = store.record(name)
+        if record is None:
+            missing.append(name)
+            continue
+        arms = [runs for seed in (0, 1000) for runs in chapter.recorded(scale, seed).values()]
+        hours = sum(float(runs["seconds"].sum()) for runs in arms) / 3600
+        about = {key: sorted({str(a[key]) for a in record.about.values()}) for key in ("date", "hardware")}
+        torch = sorted({a["versions"]["torch"] for a in record.about.values()})
+        cost = (f"{sum(len(runs.seeds) for runs in arms):,}", f"{hours:.1f}")
+        rows.append((name, *cost, ", ".join(about["date"]), "; ".join(about["hardware"]), ", ".join(torch)))
+    head = ("record", "runs", "core-hours", "date", "hardware", "torch")
+    return Table(head, rows, f"Planned and not run yet: {', '.join(missing)}." if missing else "")
 
 
-def live_runs(live: Mapping[Chapter, Mapping[str, Runs]]) -> Table:
+def live_runs(live: Sequence[tuple[Chapter, Mapping[str, Runs]]]) -> Table:
     """Each chapter's live run: its cost here and in the record, its verdicts and bands; whether all agree."""
     lines, all_rows = [], []
-    for chapter, runs in live.items():
+    for chapter, runs in live:
         rows, recorded = live_rows(chapter, runs), chapter.recorded()
         here = sum(float(np.sum(r["seconds"])) for r in runs.values())
         there = sum(float(np.mean(recorded[arm]["seconds"])) * len(r.seeds) for arm, r in runs.items())
