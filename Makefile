@@ -5,7 +5,7 @@ READY := .venv/ready
 BUILD := $(BIN)/jupyter-book build --all -W -n --keep-going --quiet
 CHAPTERS := $(notdir $(basename $(wildcard book/*.ipynb)))
 
-.PHONY: book test html outputs clean
+.PHONY: book test html outputs pages clean
 
 $(READY): requirements.txt pyproject.toml
 	@echo "Setting up .venv (some minutes, about 6 GB: torch brings its CUDA libraries) ..."
@@ -39,6 +39,10 @@ test: $(READY)
 # For authors: run the committed chapters again and keep their outputs.
 outputs: $(READY)
 	@cd book && ../$(BIN)/jupyter execute --inplace $(CHAPTERS:=.ipynb)
+
+# For authors: write what is computed into the pages: ledger, citations, tables.
+pages: $(READY)
+	@$(BIN)/python -m whyresnets.pages
 
 clean:
 	rm -rf _build

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import whyresnets
-from whyresnets import data, report, sweeps
+from whyresnets import claims, data, pages, sweeps
 from whyresnets.chapters import CHAPTERS, degradation
 from whyresnets.training import Runs
 
@@ -44,32 +44,41 @@ def prose(name: str) -> str:
     return "\n".join("".join(cell["source"]) for cell in notebook(name) if cell["cell_type"] == "markdown")
 
 
-def pages() -> dict[str, str]:
-    """All text that somebody typed: chapters without their outputs, pages, and the README without its ledger."""
+def typed() -> dict[str, str]:
+    """All text that somebody typed: pages and README without what is computed, chapters without their outputs."""
     found = {path.name: prose(path.stem) for path in (ROOT / "book").glob("*.ipynb")}
-    found |= {path.name: path.read_text() for path in (ROOT / "book").glob("*.md")}
-    computed = tuple(f"| {claim.id} |" for chapter in CHAPTERS for claim in chapter.claims)
-    lines = (ROOT / "README.md").read_text().splitlines()
-    return found | {"README.md": "\n".join(line for line in lines if not line.startswith(computed))}
+    found |= {path.name: path.read_text() for path in ((ROOT / "README.md"), *(ROOT / "book").glob("*.md"))}
+    return {name: pages.PART.sub("", text) for name, text in found.items()}
 
 
 # --- Pages = ledger = records -------------------------------------------------------------------
 
 
-def test_the_ledger_page_shows_the_records():
-    shown = [table for cell in cells("ledger") for table in markdown(cell)]
-    assert shown == [report.ledger(CHAPTERS)._repr_markdown_()]
+def test_every_computed_part_is_what_the_records_give_today():
+    """Ledger, citations, exercises, costs, in every page and in the README; the JSON and the CSV."""
+    for path, text in pages.today(ROOT).items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is not as it should be today: run `make pages`"
 
 
-def test_the_ledger_page_explains_every_word():
-    explained = re.findall(r"^- \*\*(\w+)\*\*:", prose("ledger"), re.M)
+def test_another_record_makes_other_pages(monkeypatch):
+    """A verdict that changes shows in the README, on the front page, in the ledger, its JSON and its CSV."""
+    chapter = CHAPTERS[0]
+    recorded = {arm: Runs(runs.spec, runs.seeds, dict(runs.arrays)) for arm, runs in chapter.recorded().items()}
+    recorded["plain-56"].arrays["train_loss"] = recorded["plain-20"]["train_loss"]
+    as_is = claims.Chapter.recorded
+
+    def changed_here(self, *at):
+        return recorded if self is chapter and set(at) <= {"laptop"} else as_is(self, *at)
+
+    monkeypatch.setattr(claims.Chapter, "recorded", changed_here)
+    changed = {path.name for path, text in pages.today(ROOT).items() if path.read_text(encoding="utf-8") != text}
+    assert {"README.md", "intro.ipynb", "ledger.md", "ledger.json", "ledger.csv"} <= changed
+
+
+def test_the_methods_explain_every_word():
+    explained = re.findall(r"^\d\. \*\*(\w+)\*\*", (ROOT / "book" / "methods.md").read_text(), re.M)
     assert sorted(explained) == sorted(VERDICTS)
     assert {chapter.printed(claim).word for chapter in CHAPTERS for claim in chapter.claims} <= set(VERDICTS)
-
-
-def test_the_readme_shows_the_records():
-    table = report.ledger(CHAPTERS)._repr_markdown_()
-    assert table in (ROOT / "README.md").read_text(), f"put this into README.md:\n{table}"
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
@@ -82,7 +91,7 @@ def test_a_chapter_prints_every_verdict_of_its_record(chapter):
 def test_the_text_names_only_claims_of_the_ledger():
     known = {claim.id for chapter in CHAPTERS for claim in chapter.claims}
     key = "|".join(sorted({re.match("[A-Z]+", name)[0] for name in known}))
-    for page, text in pages().items():
+    for page, text in typed().items():
         assert set(re.findall(rf"\b(?:{key})\d*-\w+", text)) <= known, page
 
 
@@ -96,9 +105,9 @@ def test_no_measured_number_is_typed_into_the_text():
                 for value in (outcome.interval.mean, outcome.interval.low, outcome.interval.high):
                     numbers[f"{abs(value):.3f}"] = claim.id
     assert len(numbers) >= sum(len(chapter.claims) for chapter in CHAPTERS)
-    for page, text in pages().items():
-        typed = {number: numbers[number] for number in re.findall(r"\d+\.\d{3}(?!\d)", text) if number in numbers}
-        assert not typed, f"{page} types {typed}"
+    for page, text in typed().items():
+        found = {number: numbers[number] for number in re.findall(r"\d+\.\d{3}(?!\d)", text) if number in numbers}
+        assert not found, f"{page} types {found}"
 
 
 # --- The notebooks, run on the record -----------------------------------------------------------
@@ -183,12 +192,27 @@ def test_a_live_cell_fails_when_its_arms_are_dead(name, index, monkeypatch):
         shown_by(cells(name)[index], names)
 
 
+# --- Exercises ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(NAMED))
+def test_exercises_have_three_grades_with_solutions_and_self_checks(name):
+    text = prose(name)
+    grades = [(grade, label) for grade, _, label in pages.EXERCISE.findall(text)]
+    assert [grade for grade, _ in grades] == list(pages.GRADES)
+    for _, label in grades:
+        assert f"{{solution}} {label}\n:class: dropdown" in text
+    checks = [cell for cell in cells(name) if "answer_1 = None" in "".join(cell["source"])]
+    (source,) = ("".join(cell["source"]) for cell in checks)
+    assert all(f"answer_{i} = None" in source for i in (1, 2, 3)) and source.count(".check_") == 3
+
+
 # --- What is typed ------------------------------------------------------------------------------
 
 
 def test_the_protocol_in_the_prose_is_the_protocol_that_was_run():
     """Numbers of the protocol are typed into the prose; here they are held to the Specs and the data."""
-    typed = " ".join(prose("degradation").split())
+    said = " ".join(prose("degradation").split())
     spec, digits = degradation.LAPTOP["plain-20"], data.load("digits")
     height, width = digits.x_train.shape[2:]
     assert spec.warmup == 0.1 and spec.weight_decay == 1e-4  # "a tenth of the steps", "$10^{-4}$"
@@ -202,15 +226,14 @@ def test_the_protocol_in_the_prose_is_the_protocol_that_was_run():
         f"the first {degradation.LAPTOP['start-20 at 0.1'].steps} steps",
         f"a record of {len(degradation.CHAPTER.recorded()['plain-110'].seeds)} seeds",
     ):
-        assert words in typed, words
+        assert words in said, words
 
 
 def test_the_version_is_the_same_everywhere():
     version = whyresnets.__version__
     assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
-    for page in ("cite.md", *(f"{name}.ipynb" for name in NAMED)):
-        found = re.findall(r"[Vv]ersion (\d+\.\d+\.\d+)", pages()[page])
-        assert found and set(found) == {version}, page
+    for text in pages.citations(ROOT).values():  # which stand in the pages: see above
+        assert set(re.findall(r"[Vv]ersion (\d+\.\d+\.\d+)", text)) == {version}
 
 
 def test_every_claim_cites_an_entry_of_the_bibliography():
@@ -222,5 +245,6 @@ def test_every_claim_cites_an_entry_of_the_bibliography():
 
 def test_every_page_stands_in_the_table_of_contents():
     """Sphinx is silent about a page that does not: it is left out of the book."""
-    listed = re.findall(r"(?:root|file): (\S+)", (ROOT / "book" / "_toc.yml").read_text())
-    assert sorted(listed) == sorted(path.stem for kind in ("*.ipynb", "*.md") for path in (ROOT / "book").glob(kind))
+    assert sorted(pages.listed(ROOT)) == sorted(
+        path.stem for kind in ("*.ipynb", "*.md") for path in (ROOT / "book").glob(kind)
+    )

@@ -331,3 +331,24 @@ def test_strips_show_the_reading_that_was_asked_for(elim_recorded):
     rings = next(line for line in axis.lines if line.get_markerfacecolor() == "none")
     assert np.array_equal(strokes.get_xdata(), elim.mean_loss(elim_recorded[arm]))
     assert np.array_equal(rings.get_xdata(), elim.mean_loss(live[arm])) and axis.get_xlabel() == "loss"
+
+
+def test_ingredients_show_every_seed_of_every_net_and_what_it_has(recorded):
+    nets = [("both", (True, True), recorded["residual-56"]), ("one", (True, False), recorded["plain-56"])]
+    left, right = figures.ingredients({"two nets": nets}, ("first", "second")).axes
+    faces = [line.get_markerfacecolor() for line in left.lines]
+    assert [face != "none" for face in faces] == [True, True, True, False]
+    assert {"two nets", "both", "one", "first", "second"} <= {text.get_text() for text in left.texts}
+    dots = [line for line in right.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in dots] == [
+        list(claims.training_loss(recorded[arm])) for arm in ("residual-56", "plain-56")
+    ]
+    assert dots[0].get_color() != dots[1].get_color()
+
+
+def test_a_diverged_seed_is_a_cross_at_chance(recorded):
+    runs = recorded["plain-56"].first(5)
+    gone = Runs(runs.spec, runs.seeds, runs.arrays | {"train_loss": np.array([1, np.nan, 1, 1, 1])})
+    _, right = figures.ingredients({"": [("gone", (False,), gone)]}, ("skip",)).axes
+    (crosses,) = [line for line in right.lines if line.get_marker() == "x"]
+    assert len(crosses.get_xdata()) == (~gone.finished).sum()

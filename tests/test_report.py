@@ -1,9 +1,11 @@
 import dataclasses
+import functools
 
 import numpy as np
+import pytest
 
 from whyresnets import claims, report, store
-from whyresnets.chapters import norm_preservation
+from whyresnets.chapters import degradation, elimination, identity_bias, norm_preservation, singularities
 from whyresnets.chapters.degradation import CHAPTER
 from whyresnets.report import Table
 from whyresnets.training import Runs
@@ -110,7 +112,7 @@ def test_predictions_name_what_else_is_measured_and_only_where_something_is():
     assert len(report.predictions(CHAPTER).head) == 4
     table = report.predictions(norm_preservation.CHAPTER)
     also = {row[0]: row[-1] for row in table.rows}
-    assert also["ZA-1"].startswith("turns when: without BN") and "rival: no skip" in also["ZA-1"]
+    assert also["ZA-1"].startswith("turns when: BN left out") and "rival: no skip" in also["ZA-1"]
     assert also["ZA-5"].startswith("given: norms are kept") and also["ZA-2"] == ""
 
 
@@ -170,3 +172,110 @@ def test_losses_stand_seed_by_seed_and_verdicts_at_the_scale_that_is_asked_for()
     assert f"training loss of residual-56 < {there:g} nats" in str(
         report.printed(CHAPTER, "HE1-2", scale="workstation")
     )
+
+
+# --- Whether a run agrees -----------------------------------------------------------------------
+
+
+def test_a_run_that_agrees_says_so_and_nothing_more():
+    rows = report.live_rows(CHAPTER, five())
+    said = report.agreement(rows)
+    count = f"{len(rows)} of {len(rows)}"
+    assert said == f"Your run agrees with the book: {count} verdicts are the printed ones, {count} effects lie in " + (
+        "their 99% bands."
+    )
+    assert str(report.judged(rows)).endswith(said)
+
+
+def test_a_run_that_differs_says_in_what_and_where_to_look():
+    rows = [report.row(CHAPTER, CHAPTER.claim("HE1-2"), five(residual_56="plain-56"))]
+    said = report.agreement([dataclasses.replace(rows[0], other=("torch 1 (record: 2)",))])
+    assert said.startswith("Your run differs from the book: 0 of 1 verdicts are the printed ones, 0 of 1 effects")
+    assert f"HE1-2 is {rows[0].verdict.word} here and supported there." in said
+    assert "Outside its band: HE1-2." in said
+    assert "residual-56, which had to train and did not" in said or "the lines with a star" in said
+    assert "what is not as in the record: torch 1 (record: 2)" in said and "--seeds 20" in said
+
+
+def test_one_effect_outside_its_band_is_named_and_no_alarm():
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-1"), five())
+    said = report.agreement([dataclasses.replace(row, band=(5.0, 6.0))])
+    assert said.startswith("Your run agrees") and "0 of 1 effects" in said and "Outside its band: HE1-1." in said
+    assert "Look at" not in said
+
+
+def test_a_run_that_can_be_compared_with_nothing_says_nothing():
+    row = report.row(CHAPTER, CHAPTER.claim("HE1-1"), five())
+    assert report.agreement([]) == ""
+    assert report.agreement([dataclasses.replace(row, scale="smoke")]) == ""
+    assert report.agreement([dataclasses.replace(row, printed=None, band=None)]) == ""
+
+
+def test_another_version_or_processor_than_the_records_is_named(monkeypatch):
+    recorded = next(iter(store.record("degradation-laptop").about.values()))
+    monkeypatch.setattr(store, "versions", lambda: recorded["versions"])
+    monkeypatch.setattr(store, "hardware", lambda *_: recorded["hardware"])
+    assert report.unlike_the_record(CHAPTER) == ()
+    monkeypatch.setattr(store, "versions", lambda: recorded["versions"] | {"torch": "0.1"})
+    assert report.unlike_the_record(CHAPTER) == (f"torch 0.1 (record: {recorded['versions']['torch']})",)
+
+
+def test_the_status_counts_runs_and_names_what_was_not_run():
+    table = report.records([CHAPTER])
+    assert [row[0] for row in table.rows] == ["degradation-laptop", "degradation-workstation"]
+    about = store.record("degradation-laptop").about.values()
+    assert (
+        table.rows[0][1] == f"{sum(len(entry['seeds']) for entry in about):,}"
+        and table.note == "Planned and not run yet: degradation-paper."
+    )
+
+
+def test_the_status_compares_the_cost_of_this_run_with_the_records():
+    runs = {arm: CHAPTER.recorded()[arm].first(len(seeds)) for arm, (_, seeds) in CHAPTER.live().items()}
+    table = report.live_runs([(CHAPTER, runs)])
+    (row,) = table.rows
+    assert row[2] == f"{sum(r['seconds'].sum() for r in runs.values()):.0f}"
+    assert row[4] == row[5] == "5 of 5" and "Your run agrees with the book" in table.note
+
+
+# --- Self-checks --------------------------------------------------------------------------------
+
+
+def test_a_choice_is_right_wrong_or_none_of_the_words():
+    check = functools.partial(report.check_choice, right="pixels", others={"channels": "they can be relabelled."})
+    assert check(None) == "Not answered yet."
+    assert check(" Pixels ").startswith("Right")
+    assert check("channels") == "Not yet: they can be relabelled."
+    assert check("edges") == check(3) == "Not yet: answer with one of channels, pixels."
+
+
+def test_a_control_that_changes_one_thing_is_told_from_others():
+    spec = CHAPTER.laptop["residual-56"]
+    assert report.check_change(spec.but(rule="plain", rate=0.3), spec).startswith("Right: it changes rule")
+    assert report.check_change(spec.but(rate=0.3), spec).startswith("Not yet: it is the same net.")
+    assert "rule and depth" in report.check_change(spec.but(rule="plain", depth=20), spec)
+
+
+@pytest.mark.parametrize(
+    ("chapter", "right", "wrong"),
+    [
+        (degradation, "pixels", "channels"),
+        (norm_preservation, "gentle rotations", "fewer folds"),
+        (identity_bias, "small branches", "whole shortcuts"),
+        (singularities, "different", "equal"),
+        (elimination, "plain", "small branches"),
+    ],
+)
+def test_the_design_of_each_chapter_has_a_self_check(chapter, right, wrong):
+    assert chapter.check_design(None) == "Not answered yet."
+    assert chapter.check_design(right).startswith("Right")
+    assert chapter.check_design(wrong).startswith("Not yet") and chapter.check_design("no").startswith("Not yet")
+
+
+def test_a_band_without_width_is_none():
+    chapter = elimination.CHAPTER
+    recorded = chapter.recorded()
+    same = {arm: runs.first(5) for arm, runs in recorded.items()}
+    row = report.row(chapter, chapter.claim("OP-5x"), same)
+    assert row.band is None or row.band[0] < row.band[1]
+    assert row.in_band is None or row.in_band

@@ -10,22 +10,26 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whyresnets import claims, report, store
+from whyresnets import claims, data, report, store, training
 from whyresnets.chapters import CHAPTERS, elimination, identity_bias
 from whyresnets.claims import Chapter, Claim, Verdict
 from whyresnets.report import Table
+from whyresnets.training import Spec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BEGIN, END = "<!-- computed: {} -->", "<!-- end of the computed part -->"
+BEGIN = "<!-- computed: {} -->"
+END = "<!-- end of the computed part -->"
 PART = re.compile(re.escape(BEGIN).replace(r"\{\}", "(.+?)") + r".*?" + re.escape(END), re.S)
 SCALES = {"laptop": "digits", "workstation": "CIFAR-10, one epoch", "paper": "CIFAR-10, 64,000 steps"}
+UNTRAINED = "CIFAR-10, untrained"
 WORDS = ("supported", "refuted", "contested", "undecided", "void")
 GRADES = ("Warm-up", "Run it", "Design")
 EXERCISE = re.compile(r"\{exercise\} (\w[\w -]*): (.+)\n:label: (\S+)")
@@ -53,6 +57,13 @@ def verdicts(chapter: Chapter, claim: Claim) -> dict[str, Verdict]:
     return {scale: verdict for scale, verdict in found.items() if verdict}
 
 
+def where(chapter: Chapter, verdict: Verdict, scale: str) -> str:
+    """On what a claim was judged at ``scale``, in words."""
+    arms = chapter.arms(scale)
+    untrained = not any(arms[arm].steps for arm in verdict.claim.arms)
+    return UNTRAINED if untrained and scale != "laptop" else SCALES[scale]
+
+
 def tally() -> str:
     """How many claims got which word at laptop scale: a sentence."""
     words = Counter(chapter.printed(claim).word for chapter in CHAPTERS for claim in chapter.claims)
@@ -78,7 +89,7 @@ def glance() -> str:
 def _glance_row(chapter: Chapter, claim: Claim) -> tuple[str, ...]:
     printed = verdicts(chapter, claim)
     verdict = printed["laptop"]
-    elsewhere = [f"{v.n}, {SCALES[scale]}: {v.word}" for scale, v in printed.items() if scale != "laptop"]
+    elsewhere = [f"{v.n}, {where(chapter, v, scale)}: {v.word}" for scale, v in printed.items() if scale != "laptop"]
     seeds = "; ".join([f"{verdict.n}, {SCALES['laptop']}", *elsewhere])
     named = f"{{ref}}`{claim.id} <{anchor(claim)}>`"
     said = f"{claim.says} ({cited(claim.source)})"
@@ -137,7 +148,8 @@ def _measured(chapter: Chapter, verdict: Verdict, scale: str) -> str:
         for part, outcomes in parts
         for i, outcome in enumerate(outcomes)
     ]
-    head = (f"{SCALES[scale]}: **{verdict.word}**", "predicted", f"measured, {verdict.n} seeds", "the interval is")
+    on = where(chapter, verdict, scale)
+    head = (f"{on}: **{verdict.word}**", "predicted", f"measured, {verdict.n} seeds", "the interval is")
     alive = "; ".join(f"{arm} below {bar:.3g} nats" for arm, bar in verdict.claim.trains if np.isfinite(bar))
     return Table(head, rows, f"Must train: {alive}." if alive else "")._repr_markdown_()
 
@@ -312,24 +324,44 @@ def markdown_cells(path: Path) -> list[str]:
 # --- The figure of the front page ---------------------------------------------------------------
 
 INGREDIENTS = ("skip", "BN", "starts near\nthe identity")  # what a net may have
-DEEP = {  # fully connected nets of 64 blocks: what they are called -> arm of identity_bias, ingredients
-    "x + f(x), BN in the branch f": ("residual, BN-64", (True, True, True)),
-    "the same, BN frozen at the start": ("frozen BN-64", (True, True, True)),
-    "x + \u03b1 f(x), \u03b1 = 0 at first (SkipInit)": ("SkipInit 0, no BN at all-64", (True, False, True)),
-    "the same, \u03b1 = 1/\u221a64 at first": ("SkipInit 1/sqrt(d), no BN at all-64", (True, False, True)),
-    "f(x), BN in every layer": ("plain, BN-64", (False, True, False)),
-    "BN(x + f(x))": ("BN after the sum-64", (True, True, False)),
-    "(x + f(x)) / \u221a2, BN in the branch": ("BN, rescaled-64", (True, True, False)),
-    "(x + f(x)) / \u221a2": ("rescaled, no BN at all-64", (True, False, False)),
-    "x + f(x)": ("residual, no BN at all-64", (True, False, False)),
+NEAR = 0.95  # a cosine: above it, the blocks of a net start near the identity (chosen by us, between 0.91 and 0.98)
+IMAGES = 256  # over which that cosine is taken (chosen by us)
+DEEP = {  # fully connected nets of 64 blocks: what they are called -> arm of identity_bias
+    "x + f(x), BN in the branch f": "residual, BN-64",
+    "the same, BN frozen at the start": "frozen BN-64",
+    "x + \u03b1 f(x), \u03b1 = 0 at first (SkipInit)": "SkipInit 0, no BN at all-64",
+    "the same, \u03b1 = 1/\u221a64 at first": "SkipInit 1/sqrt(d), no BN at all-64",
+    "f(x), BN in every layer": "plain, BN-64",
+    "BN(x + f(x))": "BN after the sum-64",
+    "(x + f(x)) / \u221a2, BN in the branch": "BN, rescaled-64",
+    "(x + f(x)) / \u221a2": "rescaled, no BN at all-64",
+    "x + f(x)": "residual, no BN at all-64",
 }
-SMALL = {  # nets of 20 layers whose signal keeps its size at the start -> arm of elimination, ingredients
-    "identity skips, small branches": ("small branches", (True, False, True)),
-    "no skip, weights near the identity": ("near-identity, plain", (False, False, True)),
-    "orthogonal skips, branches as large": ("orthogonal, kept", (True, False, False)),
-    "identity skips, branches as large": ("identity, kept", (True, False, False)),
-    "no skip": ("plain, kept", (False, False, False)),
+SMALL = {  # nets of 20 layers whose signal keeps its size at the start -> arm of elimination
+    "identity skips, small branches": "small branches",
+    "no skip, weights near the identity": "near-identity, plain",
+    "orthogonal skips, branches as large": "orthogonal, kept",
+    "identity skips, branches as large": "identity, kept",
+    "no skip": "plain, kept",
 }
+
+
+def block_cosine(spec: Spec, seed: int = 0) -> float:
+    """How alike what enters and what leaves a block are before training, dimensionless; 1: the same direction.
+
+    The median over blocks of the mean cosine over :data:`IMAGES` training images. Source: ours.
+    """
+    from torch.nn.functional import cosine_similarity
+
+    begun = training.begin(spec, seed, data.load(spec.data))
+    running = begun.running if spec.norm == "frozen" else None
+    states = begun.net.states(begun.params, begun.train_set[0][:IMAGES], running=running)
+    return float(np.median([float(cosine_similarity(*pair, dim=1).mean()) for pair in pairwise(states)]))
+
+
+def has(spec: Spec) -> tuple[bool, bool, bool]:
+    """Which of :data:`INGREDIENTS` a net has; BN counts if it stands in the blocks."""
+    return spec.rule != "plain", spec.norm != "none", block_cosine(spec) > NEAR
 
 
 def answer_so_far() -> "Figure":
@@ -342,7 +374,7 @@ def answer_so_far() -> "Figure":
         (elimination.CHAPTER, "20 layers, 300 steps, no normalisation", SMALL),
     ):
         recorded = chapter.recorded()
-        groups[title] = [(label, has, recorded[arm]) for label, (arm, has) in nets.items()]
+        groups[title] = [(label, has(chapter.laptop[arm]), recorded[arm]) for label, arm in nets.items()]
     return figures.ingredients(groups, INGREDIENTS)
 
 

@@ -134,6 +134,8 @@ def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "
         recorded = chapter.recorded(scale, 1000) or recorded
     banded = printed and scale == "laptop"  # at larger scales a record has only seeds that a reader runs, too
     band = claims.effect_band(effect, recorded, runs) if banded else None
+    if band and band[0] == band[1]:  # at rounding error, where seeds do not vary, a band says nothing
+        band = None
     stale = chapter.stale(scale) if printed else False
     return Row(verdict, printed, band, stale, scale, unlike_the_record(chapter, scale) if printed else ())
 
@@ -476,11 +478,11 @@ def records(chapters: Sequence[Chapter]) -> Table:
         if record is None:
             missing.append(name)
             continue
-        arms = [runs for seed in (0, 1000) for runs in chapter.recorded(scale, seed).values()]
-        hours = sum(float(runs["seconds"].sum()) for runs in arms) / 3600
+        runs = {(r.spec, r.seeds): r for seed in (0, 1000) for r in chapter.recorded(scale, seed).values()}.values()
+        hours = sum(float(r["seconds"].sum()) for r in runs) / 3600  # each run once: arms may share a Spec
         about = {key: sorted({str(a[key]) for a in record.about.values()}) for key in ("date", "hardware")}
         torch = sorted({a["versions"]["torch"] for a in record.about.values()})
-        cost = (f"{sum(len(runs.seeds) for runs in arms):,}", f"{hours:.1f}")
+        cost = (f"{sum(len(r.seeds) for r in runs):,}", f"{hours:.1f}")
         rows.append((name, *cost, ", ".join(about["date"]), "; ".join(about["hardware"]), ", ".join(torch)))
     head = ("record", "runs", "core-hours", "date", "hardware", "torch")
     return Table(head, rows, f"Planned and not run yet: {', '.join(missing)}." if missing else "")
@@ -495,7 +497,7 @@ def live_runs(live: Sequence[tuple[Chapter, Mapping[str, Runs]]]) -> Table:
         there = sum(float(np.mean(recorded[arm]["seconds"])) * len(r.seeds) for arm, r in runs.items())
         count = sum(len(r.seeds) for r in runs.values())
         same, inside = sum(not row.differs for row in rows), sum(bool(row.in_band) for row in rows)
-        judged = (f"{same} of {len(rows)}", f"{inside} of {len(rows)}")
+        judged = (f"{same} of {len(rows)}", f"{inside} of {sum(row.in_band is not None for row in rows)}")
         lines.append((chapter.title, str(count), f"{here:.0f}", f"{there:.0f}", *judged))
         all_rows += rows
     versions = ", ".join(f"{name} {version}" for name, version in store.versions().items())
