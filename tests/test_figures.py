@@ -334,11 +334,14 @@ def test_strips_show_the_reading_that_was_asked_for(elim_recorded):
 
 
 def test_ingredients_show_every_seed_of_every_net_and_what_it_has(recorded):
-    nets = [("both", (True, True), recorded["residual-56"]), ("one", (True, False), recorded["plain-56"])]
-    left, right = figures.ingredients({"two nets": nets}, ("first", "second")).axes
+    nets = [
+        figures.Net("both", (True, True), 0.99, recorded["residual-56"]),
+        figures.Net("one", (True, False), 0.2, recorded["plain-56"]),
+    ]
+    left, right = figures.ingredients({"two nets": nets}, ("first", "second"), 0.9).axes
     faces = [line.get_markerfacecolor() for line in left.lines]
     assert [face != "none" for face in faces] == [True, True, True, False]
-    assert {"two nets", "both", "one", "first", "second"} <= {text.get_text() for text in left.texts}
+    assert {"two nets", "both", "one", "first", "second", "0.99", "0.20"} <= {text.get_text() for text in left.texts}
     dots = [line for line in right.lines if line.get_marker() == "o"]
     assert [list(line.get_xdata()) for line in dots] == [
         list(claims.training_loss(recorded[arm])) for arm in ("residual-56", "plain-56")
@@ -349,6 +352,6 @@ def test_ingredients_show_every_seed_of_every_net_and_what_it_has(recorded):
 def test_a_diverged_seed_is_a_cross_at_chance(recorded):
     runs = recorded["plain-56"].first(5)
     gone = Runs(runs.spec, runs.seeds, runs.arrays | {"train_loss": np.array([1, np.nan, 1, 1, 1])})
-    _, right = figures.ingredients({"": [("gone", (False,), gone)]}, ("skip",)).axes
+    _, right = figures.ingredients({"": [figures.Net("gone", (False,), 0.0, gone)]}, ("skip",), 0.9).axes
     (crosses,) = [line for line in right.lines if line.get_marker() == "x"]
-    assert len(crosses.get_xdata()) == (~gone.finished).sum()
+    assert list(crosses.get_xdata()) == [claims.CHANCE]

@@ -6,6 +6,7 @@ import pytest
 
 from whyresnets import claims, slider
 from whyresnets.chapters.degradation import CHAPTER
+from whyresnets.training import Runs
 
 KINDS = {"plain": "plain", "residual": "residual", "half": "half of it & more"}
 DEPTHS = (8, 20, 56)
@@ -45,7 +46,7 @@ def test_what_it_says_is_what_the_record_says(drawn, recorded):
     for depth, frame in zip(DEPTHS, frames(drawn.html), strict=True):
         losses = claims.training_loss(recorded[f"plain-{depth}"])
         trained = (losses < claims.TRAINED).sum()
-        assert f"Plain: {trained} of 20 seeds train, mean loss {losses.mean():.2f} nats." in frame
+        assert f"Plain: {trained} of 20 seeds train, mean training loss {losses.mean():.2f} nats." in frame
         assert f"{depth} layers. Plain: {trained} of 20" in repr(drawn)
     assert "Half of it &amp; more: not run at this depth." in frames(drawn.html)[0]
 
@@ -54,6 +55,16 @@ def test_without_a_script_every_depth_is_shown_and_no_control(drawn):
     assert ".explorable.on .frame:not(.now) { display: none; }" in drawn.html
     assert ".explorable .controls { display: none;" in drawn.html
     assert 'class="explorable"' in drawn.html  # the script adds "on"
+    assert "display: none" not in drawn.html.split("</style>")[1].split("<script>")[0]  # nets neither
+
+
+def test_what_diverged_leaves_the_axis_and_breaks_nothing(recorded):
+    runs = recorded["plain-20"]
+    curve = runs["curve"].copy()
+    curve[0, 50:] = np.nan
+    gone = Runs(runs.spec, runs.seeds, runs.arrays | {"curve": curve})
+    html = slider.by_depth({"plain": "plain"}, (20,), {"plain-20": gone}, at_first=20).html
+    assert "nan" not in html
 
 
 def test_it_needs_nothing_from_elsewhere(drawn):

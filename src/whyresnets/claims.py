@@ -212,9 +212,34 @@ class Effect:
         if len({runs[arm].seeds for arm in self.arms}) > 1:
             raise ValueError(f"the arms {', '.join(self.arms)} must have the same seeds to be paired")
         plus, minus = (
-            [self.reading(*(runs[arm] for arm in _group(term))) for term in terms] for terms in (self.plus, self.minus)
+            [self.reading(*(_in_double(runs[arm]) for arm in _group(term))) for term in terms]
+            for terms in (self.plus, self.minus)
         )
         return plus[0] if len(plus) == 1 and not minus else sum(plus) - sum(minus)
+
+
+class _InDouble(Mapping):
+    """Arrays, those of 32 bits as 64 when they are asked for.
+
+    A logarithm in 32 bits has other last digits on other processors; effects should not, as they are printed.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        array = self._arrays[name]
+        return array.astype(np.float64) if array.dtype == np.float32 else array
+
+    def __iter__(self):
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+def _in_double(runs: Runs) -> Runs:
+    return Runs(runs.spec, runs.seeds, _InDouble(runs.arrays))
 
 
 def _group(term: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -505,6 +530,7 @@ class Chapter:
     compact : its records keep a few steps of each curve, in 32 bits (see :func:`whyresnets.store.compact`)
     whole : arms that it keeps whole nevertheless, every step and all 64 bits
     unread : readings that nothing in the chapter uses, and its records leave out
+    builds_on : what a student should know before it, as Markdown
     """
 
     name: str
@@ -523,6 +549,7 @@ class Chapter:
     compact: bool = False
     whole: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    builds_on: str = ""
 
     def claim(self, id: str, scale: str = "laptop") -> Claim:
         """The claim called ``id``, as it is judged at ``scale``.

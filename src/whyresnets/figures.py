@@ -5,6 +5,7 @@ palette; the ground is opaque, so that a figure reads the same on a dark page.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -754,36 +755,53 @@ def equality(curves: Mapping[str, str], pairs: Mapping[str, tuple[str, str]], ru
     return figure
 
 
-Nets = Sequence[tuple[str, Sequence[bool], Runs]]  # what a net is called, what it has, its recorded seeds
+@dataclass(frozen=True)
+class Net:
+    """A row of :func:`ingredients`.
 
-
-def ingredients(groups: Mapping[str, Nets], columns: Sequence[str]) -> Figure:
-    """What each net has, a filled circle for yes, beside the training losses of its seeds, one dot each, in nats.
-
-    ``groups`` maps a title -> its nets, in order; ``columns`` names what a net may have. A diverged seed stands
-    at chance, as a cross. Nets whose last mark is filled are blue, the others orange.
+    Attributes
+    ----------
+    label : what the net is called
+    marks : which of the columns it has
+    cosine : how alike what enters and what leaves a block are before training, dimensionless
+    runs : its recorded seeds
     """
-    lines = [(title, net) for title, nets in groups.items() for net in ((title, None, None), *nets)]
+
+    label: str
+    marks: tuple[bool, ...]
+    cosine: float
+    runs: Runs
+
+
+def ingredients(groups: Mapping[str, Sequence[Net]], columns: Sequence[str], near: float) -> Figure:
+    """What each net has, a filled circle for yes, and its cosine, beside the training losses of its seeds, in nats.
+
+    ``groups`` maps a title -> its nets, in order; ``columns`` names what a net may have. One dot a seed, a diamond for
+    their mean; a diverged seed stands at chance, as a cross. Nets with a cosine above ``near`` are blue, others orange.
+    """
+    lines = [(title, net) for title, nets in groups.items() for net in (None, *nets)]
     with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(8, 0.3 * len(lines) + 0.9), sharey=True, width_ratios=(1.35, 1)
-        )
-        for y, (_, (label, marks, runs)) in enumerate(lines):
-            if marks is None:
-                left.text(0, y, label, va="center", weight="bold", fontsize=10)
+        size = (8, 0.3 * len(lines) + 0.9)
+        figure, (left, right) = plt.subplots(1, 2, figsize=size, sharey=True, width_ratios=(1.4, 1))
+        for y, (title, net) in enumerate(lines):
+            if net is None:
+                left.text(0, y, title, va="center", weight="bold", fontsize=10)
                 continue
-            colour = COLOURS[0] if marks[-1] else COLOURS[3]
-            left.text(0.02, y, label, va="center", fontsize=9.5)
-            for x, has in enumerate(marks):
-                face = colour if has else "none"
-                left.plot(_mark(x, marks), y, "o", ms=8, mfc=face, mec=colour if has else "#999999", mew=1)
-            losses, finite = claims.training_loss(runs), runs.finished
+            colour = COLOURS[0] if net.cosine > near else COLOURS[3]
+            left.text(0.02, y, net.label, va="center", fontsize=9.5)
+            for x, filled in enumerate(net.marks):
+                face = INK if filled else "none"
+                left.plot(_mark(x), y, "o", ms=7, mfc=face, mec=INK if filled else "#999999", mew=1)
+            left.text(
+                _mark(len(columns)), y, f"{net.cosine:.2f}", color=colour, weight="bold", ha="center", va="center"
+            )
+            losses, finite = claims.training_loss(net.runs), net.runs.finished
             right.axhline(y, color="#e4e1d8", lw=0.8, zorder=0)
             right.plot(losses[finite], np.full(finite.sum(), y), "o", ms=5, color=colour, alpha=0.45, mew=0)
             right.plot(losses[~finite], np.full((~finite).sum(), y), "x", ms=5, color=colour, mew=1.2)
             right.plot(losses.mean(), y, "D", ms=6, color=colour, mec=GROUND, mew=0.8)
-        for x, column in enumerate(columns):
-            left.text(_mark(x, columns), -0.75, column, ha="center", va="bottom", fontsize=9)
+        for x, column in enumerate((*columns, "near the\nidentity")):
+            left.text(_mark(x), -0.75, column, ha="center", va="bottom", fontsize=9)
         for x, says in ((claims.TRAINED, "trained"), (claims.CHANCE, "chance")):
             right.axvline(x, color=INK, lw=0.8, ls=":")
             right.text(x, -0.75, says, ha="center", va="bottom", fontsize=9)
@@ -796,8 +814,8 @@ def ingredients(groups: Mapping[str, Nets], columns: Sequence[str]) -> Figure:
     return figure
 
 
-def _mark(column: int, columns: Sequence) -> float:
-    return 0.9 - 0.15 * (len(columns) - 1 - column)
+def _mark(column: int) -> float:
+    return 0.72 + 0.11 * column
 
 
 def _colours(arms: Mapping[str, str]) -> list:

@@ -7,6 +7,7 @@ root of the repository) writes what the records, CITATION.cff and the table of c
 import csv
 import io
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whyresnets import claims, data, report, store, training
-from whyresnets.chapters import CHAPTERS, elimination, identity_bias
+from whyresnets.chapters import CHAPTERS, elimination, identity_bias, norm_preservation
 from whyresnets.claims import Chapter, Claim, Verdict
 from whyresnets.report import Table
 from whyresnets.training import Spec
@@ -27,20 +28,19 @@ if TYPE_CHECKING:
 
 BEGIN = "<!-- computed: {} -->"
 END = "<!-- end of the computed part -->"
-PART = re.compile(re.escape(BEGIN).replace(r"\{\}", "(.+?)") + r".*?" + re.escape(END), re.S)
+PART = re.compile(r"<!-- computed: ([^\n]+?) -->(?:(?!<!-- computed: ).)*?" + re.escape(END), re.S)
 SCALES = {"laptop": "digits", "workstation": "CIFAR-10, one epoch", "paper": "CIFAR-10, 64,000 steps"}
 UNTRAINED = "CIFAR-10, untrained"
+DATA = {  # at laptop scale
+    "digits": "digits",
+    "digits-4x4": "digits of 4 by 4 pixels",
+    "gaussian-2": "random points",
+    "gaussian-4": "random points",
+}
 WORDS = ("supported", "refuted", "contested", "undecided", "void")
 GRADES = ("Warm-up", "Run it", "Design")
 EXERCISE = re.compile(r"\{exercise\} (\w[\w -]*): (.+)\n:label: (\S+)")
 CORES = 2  # of the machine for which minutes are given (chosen by us)
-BUILDS_ON = {  # a chapter -> what a student should know before it
-    "degradation": "gradient descent, convolutions, batch normalisation",
-    "norm_preservation": "{doc}`degradation`; the chain rule for vectors, norms",
-    "identity_bias": "{doc}`degradation`; the variance of a sum",
-    "singularities": "eigenvalues of a symmetric matrix, second derivatives",
-    "elimination": "{doc}`singularities`; correlation",
-}
 
 
 # --- The ledger ---------------------------------------------------------------------------------
@@ -59,17 +59,27 @@ def verdicts(chapter: Chapter, claim: Claim) -> dict[str, Verdict]:
 
 def where(chapter: Chapter, verdict: Verdict, scale: str) -> str:
     """On what a claim was judged at ``scale``, in words."""
-    arms = chapter.arms(scale)
-    untrained = not any(arms[arm].steps for arm in verdict.claim.arms)
-    return UNTRAINED if untrained and scale != "laptop" else SCALES[scale]
+    specs = [chapter.arms(scale)[arm] for arm in verdict.claim.arms]
+    if scale == "laptop":
+        return ", ".join(dict.fromkeys(DATA[spec.data] for spec in specs))
+    return SCALES[scale] if any(spec.steps for spec in specs) else UNTRAINED
 
 
 def tally() -> str:
     """How many claims got which word at laptop scale: a sentence."""
-    words = Counter(chapter.printed(claim).word for chapter in CHAPTERS for claim in chapter.claims)
-    counted = ", ".join(f"{words[word]} {word}" for word in WORDS if words[word])
+    words = Counter(_word(chapter, claim) for chapter in CHAPTERS for claim in chapter.claims)
+    counted = _counted(words)
     dropped = sum(len(chapter.dropped) for chapter in CHAPTERS)
     return f"{words.total()} claims stand in the ledger: {counted}. {dropped} more were tried and dropped."
+
+
+def _word(chapter: Chapter, claim: Claim) -> str:
+    verdict = chapter.printed(claim)
+    return verdict.word if verdict else report.NOT_RUN
+
+
+def _counted(words: Counter) -> str:
+    return ", ".join(f"{words[word]} {word}" for word in (*WORDS, report.NOT_RUN) if words[word])
 
 
 def glance() -> str:
@@ -78,8 +88,7 @@ def glance() -> str:
     folds = [tally()]
     for chapter in CHAPTERS:
         rows = [_glance_row(chapter, claim) for claim in chapter.claims]
-        words = Counter(chapter.printed(claim).word for claim in chapter.claims)
-        counted = ", ".join(f"{words[word]} {word}" for word in WORDS if words[word])
+        counted = _counted(Counter(_word(chapter, claim) for claim in chapter.claims))
         table = Table(head, rows)._repr_markdown_()
         summary = f"<summary>{chapter.title}: {len(rows)} claims, {counted}</summary>"
         folds.append(f"<details>\n{summary}\n\n{table}\n\n</details>")
@@ -87,12 +96,14 @@ def glance() -> str:
 
 
 def _glance_row(chapter: Chapter, claim: Claim) -> tuple[str, ...]:
-    printed = verdicts(chapter, claim)
-    verdict = printed["laptop"]
-    elsewhere = [f"{v.n}, {where(chapter, v, scale)}: {v.word}" for scale, v in printed.items() if scale != "laptop"]
-    seeds = "; ".join([f"{verdict.n}, {SCALES['laptop']}", *elsewhere])
     named = f"{{ref}}`{claim.id} <{anchor(claim)}>`"
     said = f"{claim.says} ({cited(claim.source)})"
+    printed = verdicts(chapter, claim)
+    if "laptop" not in printed:
+        return named, said, report.NOT_RUN, "", "", ""
+    verdict = printed["laptop"]
+    elsewhere = [f"{v.n}, {where(chapter, v, scale)}: {v.word}" for scale, v in printed.items() if scale != "laptop"]
+    seeds = "; ".join([f"{verdict.n}, {where(chapter, verdict, 'laptop')}", *elsewhere])
     return named, said, f"**{verdict.word}**", report.shown(verdict.effect), seeds, turns(claim, verdict)
 
 
@@ -101,8 +112,9 @@ def turns(claim: Claim, verdict: Verdict) -> str:
     if claim.turns_when is None:
         return ""
     (outcomes,) = verdict.measured("turns when")
-    holds = all(outcome.status == "past" for outcome in outcomes)
-    return f"{claim.turns_when.says}{' (it holds there, too)' if holds else ''}"
+    words = {outcome.status for outcome in outcomes}
+    told = "" if "short" in words else " (it holds there, too)" if words == {"past"} else " (undecided there)"
+    return claim.turns_when.says + told
 
 
 def cited(source: str) -> str:
@@ -123,20 +135,24 @@ def _entry(chapter: Chapter, claim: Claim) -> str:
     printed = verdicts(chapter, claim)
     judged = "live, in your own run" if claim.live else "from the record"
     lines = [
-        f"({anchor(claim)})=\n### {claim.id}: {printed['laptop'].word}",
+        f"({anchor(claim)})=\n### {claim.id}: {_word(chapter, claim)}",
         f"*{claim.says}*",
         f"Source: {cited(claim.source)}. Chapter: {{doc}}`{chapter.name}`, judged {judged}.",
     ]
     for scale in SCALES:
         if scale in printed:
             lines.append(_measured(chapter, printed[scale], scale))
-    planned = [scale for scale in chapter.larger if claim.id in {c.id for c in chapter.claims_at(scale)}]
-    waiting = [SCALES[scale] for scale in planned if scale not in printed]
-    if waiting:
-        lines.append(f"Planned and not run yet: {'; '.join(waiting)}.")
+    if waiting := _waiting(chapter, claim):
+        lines.append(f"Planned and not run yet: {'; '.join(SCALES[scale] for scale in waiting)}.")
     if claim.not_shown:
         lines.append(f"**Not shown.** {claim.not_shown}")
     return "\n\n".join(lines)
+
+
+def _waiting(chapter: Chapter, claim: Claim) -> list[str]:
+    """The scales at which a claim is planned and has no record."""
+    planned = ["laptop", *(s for s in chapter.larger if claim.id in {c.id for c in chapter.claims_at(s)})]
+    return [scale for scale in planned if scale not in verdicts(chapter, claim)]
 
 
 def _measured(chapter: Chapter, verdict: Verdict, scale: str) -> str:
@@ -163,11 +179,7 @@ def measurements() -> list[dict]:
     """Every measured condition of every claim at every scale, flat: the rows of the CSV."""
     return [
         {
-            "claim": claim.id,
-            "chapter": chapter.name,
-            "says": claim.says,
-            "source": claim.source,
-            "judged": "live" if claim.live else "recorded",
+            **_about(chapter, claim),
             "scale": scale,
             "verdict": verdict.word,
             "role": role,
@@ -186,6 +198,11 @@ def measurements() -> list[dict]:
     ]
 
 
+def _about(chapter: Chapter, claim: Claim) -> dict[str, str]:
+    judged = "live" if claim.live else "recorded"
+    return {"claim": claim.id, "chapter": chapter.name, "says": claim.says, "source": claim.source, "judged": judged}
+
+
 def _outcomes(verdict: Verdict) -> Iterable[tuple[str, str, claims.Outcome]]:
     yield from (("claim", "", outcome) for outcome in verdict.outcomes)
     for (role, test), outcomes in zip(verdict.claim.roles, verdict.tests, strict=True):
@@ -193,7 +210,8 @@ def _outcomes(verdict: Verdict) -> Iterable[tuple[str, str, claims.Outcome]]:
 
 
 def _numbers(interval: claims.Interval) -> dict[str, float | int]:
-    rounded = {name: float(f"{getattr(interval, name):.6g}") for name in ("mean", "low", "high")}
+    values = {name: getattr(interval, name) for name in ("mean", "low", "high")}
+    rounded = {name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in values.items()}
     return rounded | {"seeds": interval.n}
 
 
@@ -207,9 +225,8 @@ def as_csv() -> str:
 
 
 def as_json() -> str:
-    """The ledger as a list of claims, each with its verdicts by scale, and their measured conditions."""
+    """The ledger: every claim with its verdicts by scale and all that decides them, what was dropped, the version."""
     flat, found = measurements(), []
-    about = ("claim", "chapter", "says", "source", "judged")
     measured = ("role", "test", "effect", "side", "threshold", "unit", "mean", "low", "high", "seeds", "interval_is")
     for chapter in CHAPTERS:
         for claim in chapter.claims:
@@ -218,12 +235,21 @@ def as_json() -> str:
                 scale: {
                     "verdict": verdict.word,
                     "recorded": recorded_on(chapter, scale),
+                    "data": where(chapter, verdict, scale),
+                    "must_train": {arm: bar if np.isfinite(bar) else None for arm, bar in verdict.claim.trains},
+                    "dead": list(verdict.dead),
+                    "diverged": verdict.diverged,
                     "measured": [{k: row[k] for k in measured} for row in rows if row["scale"] == scale],
                 }
                 for scale, verdict in verdicts(chapter, claim).items()
             }
-            found.append({k: rows[0][k] for k in about} | {"not_shown": claim.not_shown, "scales": scales})
-    return json.dumps(found, indent=1) + "\n"
+            found.append(
+                _about(chapter, claim)
+                | {"not_shown": claim.not_shown, "scales": scales, "not_run_yet": _waiting(chapter, claim)}
+            )
+    whole = {"version": store.versions()["whyresnets"], "claims": found}
+    whole["dropped"] = [reason for chapter in CHAPTERS for reason in chapter.dropped]
+    return json.dumps(whole, indent=1, allow_nan=False) + "\n"
 
 
 def recorded_on(chapter: Chapter, scale: str) -> list[str]:
@@ -241,9 +267,13 @@ def citation(book: Mapping, address: str = "", number: int = 0, title: str = "",
     ``book`` is what CITATION.cff says; ``address`` is where the book stands, where that is known.
     """
     (author,) = (person["name"] for person in book["authors"])
-    year, version, where = str(book["date-released"])[:4], book["version"], f"{address}{page}" if address else ""
+    year, version, where = (
+        str(book["date-released"])[:4],
+        book["version"],
+        f"{address.rstrip('/')}/{page}" if address else "",
+    )
     chapter = f'"{title}." Chapter {number} of ' if number else ""
-    plain = f"{author} ({year}). {chapter}*{book['title']}*, version {version}.{f' {where}' if where else ''}"
+    plain = f"{author} ({year}). {chapter}{book['title']}, version {version}.{f' {where}' if where else ''}"
     fields = {
         "author": f"{{{author}}}",
         "title": title or book["title"],
@@ -255,7 +285,7 @@ def citation(book: Mapping, address: str = "", number: int = 0, title: str = "",
     }
     kind, key = ("incollection", f"whyresnets-{page.removesuffix('.html')}") if number else ("book", "whyresnets")
     lines = [f"  {name:9} = {{{value}}}" for name, value in fields.items() if value]
-    return f"> {plain}\n\n```bibtex\n@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n```"
+    return f"```text\n{plain}\n```\n\n```bibtex\n@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n```"
 
 
 def citations(root: Path) -> dict[str, str]:
@@ -275,7 +305,10 @@ def citations(root: Path) -> dict[str, str]:
 
 def listed(root: Path) -> list[str]:
     """The pages of the table of contents, in its order."""
-    return re.findall(r"(?:root|file): (\S+)", (root / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    import yaml
+
+    toc = yaml.safe_load((root / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
 
 
 # --- Teaching -----------------------------------------------------------------------------------
@@ -291,7 +324,7 @@ def _needs(chapter: Chapter) -> tuple[str, ...]:
     seconds, live = live_seconds(chapter), sum(claim.live for claim in chapter.claims)
     return (
         f"{{doc}}`{chapter.name}`",
-        BUILDS_ON[chapter.name],
+        chapter.builds_on,
         f"{seconds:.0f}",
         f"{seconds / CORES / 60:.1f}",
         f"{len(chapter.claims)} ({live} live)",
@@ -301,8 +334,8 @@ def _needs(chapter: Chapter) -> tuple[str, ...]:
 
 def live_seconds(chapter: Chapter) -> float:
     """What the live plan cost when its arms were recorded, in core-seconds."""
-    recorded = chapter.recorded()
-    return sum(float(np.mean(recorded[arm]["seconds"])) * len(seeds) for arm, (_, seeds) in chapter.live().items())
+    live, recorded = chapter.live(), chapter.recorded()
+    return sum(float(np.mean(recorded[arm]["seconds"])) * len(live[arm][1]) for arm in live if arm in recorded)
 
 
 def exercises(root: Path) -> str:
@@ -323,26 +356,34 @@ def markdown_cells(path: Path) -> list[str]:
 
 # --- The figure of the front page ---------------------------------------------------------------
 
-INGREDIENTS = ("skip", "BN", "starts near\nthe identity")  # what a net may have
-NEAR = 0.95  # a cosine: above it, the blocks of a net start near the identity (chosen by us, between 0.91 and 0.98)
+INGREDIENTS = ("skip", "BN")  # what a net may have
+NEAR = 0.95  # a cosine: above it, the blocks of a net start near the identity (chosen by us)
 IMAGES = 256  # over which that cosine is taken (chosen by us)
-DEEP = {  # fully connected nets of 64 blocks: what they are called -> arm of identity_bias
-    "x + f(x), BN in the branch f": "residual, BN-64",
-    "the same, BN frozen at the start": "frozen BN-64",
-    "x + \u03b1 f(x), \u03b1 = 0 at first (SkipInit)": "SkipInit 0, no BN at all-64",
-    "the same, \u03b1 = 1/\u221a64 at first": "SkipInit 1/sqrt(d), no BN at all-64",
-    "f(x), BN in every layer": "plain, BN-64",
-    "BN(x + f(x))": "BN after the sum-64",
-    "(x + f(x)) / \u221a2, BN in the branch": "BN, rescaled-64",
-    "(x + f(x)) / \u221a2": "rescaled, no BN at all-64",
-    "x + f(x)": "residual, no BN at all-64",
-}
-SMALL = {  # nets of 20 layers whose signal keeps its size at the start -> arm of elimination
-    "identity skips, small branches": "small branches",
-    "no skip, weights near the identity": "near-identity, plain",
-    "orthogonal skips, branches as large": "orthogonal, kept",
-    "identity skips, branches as large": "identity, kept",
-    "no skip": "plain, kept",
+# Title -> what a net is called -> its chapter and arm. Of every kind of deep net in these chapters one, and those that
+# speak against the rule that nets train which start near the identity.
+NETS = {
+    "64 blocks, 100 steps (the last two: 200)": {
+        "x + f(x), BN in the branch f": (identity_bias, "residual, BN-64"),
+        "the same, BN frozen at the start": (identity_bias, "frozen BN-64"),
+        "x + \u03b1 f(x), \u03b1 = 0 at first (SkipInit)": (identity_bias, "SkipInit 0, no BN at all-64"),
+        "the same, \u03b1 = 1/\u221a64 at first": (identity_bias, "SkipInit 1/sqrt(d), no BN at all-64"),
+        "x + f(x)": (identity_bias, "residual, no BN at all-64"),
+        "(x + f(x)) / \u221a2": (identity_bias, "rescaled, no BN at all-64"),
+        "(x + f(x)) / \u221a2, BN in the branch": (identity_bias, "BN, rescaled-64"),
+        "BN(x + f(x))": (identity_bias, "BN after the sum-64"),
+        "f(x), BN in every layer": (identity_bias, "plain, BN-64"),
+        "rotations and absolute values": (norm_preservation, "fold, kept-66"),
+        "rotations alone (a linear function)": (norm_preservation, "rotate, kept-66"),
+    },
+    "20 layers, 300 steps, size of the signal kept": {
+        "identity skips, small branches": (elimination, "small branches"),
+        "no skip, weights near the identity": (elimination, "near-identity, plain"),
+        "one skip matrix that makes all units alike": (elimination, "one skip for all"),
+        "identity skips": (elimination, "identity, kept"),
+        "no skip": (elimination, "plain, kept"),
+        "orthogonal skips": (elimination, "orthogonal, kept"),
+        "no skip, tanh in place of ReLU": (elimination, "plain, tanh"),
+    },
 }
 
 
@@ -359,23 +400,25 @@ def block_cosine(spec: Spec, seed: int = 0) -> float:
     return float(np.median([float(cosine_similarity(*pair, dim=1).mean()) for pair in pairwise(states)]))
 
 
-def has(spec: Spec) -> tuple[bool, bool, bool]:
+def has(spec: Spec) -> tuple[bool, bool]:
     """Which of :data:`INGREDIENTS` a net has; BN counts if it stands in the blocks."""
-    return spec.rule != "plain", spec.norm != "none", block_cosine(spec) > NEAR
+    return spec.rule != "plain", spec.norm != "none"
 
 
 def answer_so_far() -> "Figure":
-    """Deep nets by what they have, beside whether they train: one dot a recorded seed."""
+    """Deep nets by what they have and how near the identity they start, beside whether they train."""
     from whyresnets import figures
 
-    groups = {}
-    for chapter, title, nets in (
-        (identity_bias.CHAPTER, "64 blocks, 100 steps", DEEP),
-        (elimination.CHAPTER, "20 layers, 300 steps, no normalisation", SMALL),
-    ):
-        recorded = chapter.recorded()
-        groups[title] = [(label, has(chapter.laptop[arm]), recorded[arm]) for label, arm in nets.items()]
-    return figures.ingredients(groups, INGREDIENTS)
+    chapters = {chapter for nets in NETS.values() for chapter, _ in nets.values()}
+    recorded = {chapter: chapter.CHAPTER.recorded() for chapter in chapters}
+    groups = {
+        title: [
+            figures.Net(label, has(spec := chapter.CHAPTER.laptop[arm]), block_cosine(spec), recorded[chapter][arm])
+            for label, (chapter, arm) in nets.items()
+        ]
+        for title, nets in NETS.items()
+    }
+    return figures.ingredients(groups, INGREDIENTS, NEAR)
 
 
 # --- Into the pages -----------------------------------------------------------------------------
@@ -403,7 +446,12 @@ def filled(text: str, known: Mapping[str, str]) -> str:
     ------
     KeyError
         If it names a part that there is not.
+    ValueError
+        If a part has no end, or an end no beginning.
     """
+    found = len(PART.findall(text))
+    if not found == text.count(BEGIN.split("{}")[0]) == text.count(END):
+        raise ValueError(f"a computed part begins and does not end, or ends and does not begin, after: {text[:60]!r}")
     return PART.sub(lambda found: f"{BEGIN.format(found[1])}\n{known[found[1]]}\n{END}", text)
 
 
@@ -420,6 +468,8 @@ def today(root: Path) -> dict[Path, str]:
 
 def _filled_notebook(text: str, change: Callable[[str], str]) -> str:
     notebook = json.loads(text)
+    if not any(END in cell for cell in ("".join(cell["source"]) for cell in notebook["cells"])):
+        return text
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = change("".join(cell["source"])).splitlines(keepends=True)

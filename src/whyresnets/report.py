@@ -1,6 +1,5 @@
 """Claims and verdicts as tables: plain text for the terminal, Markdown for the page, JSON for machines."""
 
-import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -70,6 +69,12 @@ class Row:
         return None if self.band is None else self.band[0] <= self.verdict.effect.interval.mean <= self.band[1]
 
     @property
+    def comparable(self) -> bool:
+        """Whether there is a word on both sides; at smoke scale words mean nothing."""
+        words = (self.verdict.word, self.printed.word if self.printed else None)
+        return self.scale != "smoke" and None not in words
+
+    @property
     def differs(self) -> bool:
         """Whether both verdicts have a word and the words are not the same."""
         words = (self.verdict.word, self.printed.word if self.printed else None)
@@ -134,8 +139,9 @@ def row(chapter: Chapter, claim: Claim, runs: Mapping[str, Runs], scale: str = "
         recorded = chapter.recorded(scale, 1000) or recorded
     banded = printed and scale == "laptop"  # at larger scales a record has only seeds that a reader runs, too
     band = claims.effect_band(effect, recorded, runs) if banded else None
-    if band and band[0] == band[1]:  # at rounding error, where seeds do not vary, a band says nothing
-        band = None
+    if band and band[0] == band[1]:  # the seeds left do not vary: then all that were recorded say what is usual
+        values = effect.values(chapter.recorded(scale))
+        band = float(values.min()), float(values.max())
     stale = chapter.stale(scale) if printed else False
     return Row(verdict, printed, band, stale, scale, unlike_the_record(chapter, scale) if printed else ())
 
@@ -156,31 +162,50 @@ def unlike_the_record(chapter: Chapter, scale: str = "laptop") -> tuple[str, ...
 
 
 def agreement(rows: Sequence[Row]) -> str:
-    """Whether a run agrees with the printed verdicts and bands, in a sentence; if not, what to look at."""
-    rows = [row for row in rows if row.scale != "smoke" and row.printed and row.verdict.word and row.printed.word]
+    """Whether a run agrees with the printed verdicts and bands, in words; if not, what to look at.
+
+    Effects count as too many outside their bands where chance would put so many there less than once in a hundred,
+    were they independent (claims that share arms are not; chosen by us, as only advice follows).
+    """
+    rows = [row for row in rows if row.comparable]
     if not rows:
         return ""
     differing, banded = [row for row in rows if row.differs], [row for row in rows if row.in_band is not None]
     outside = [row for row in banded if not row.in_band]
     same = f"{len(rows) - len(differing)} of {len(rows)} verdicts are the printed ones"
     bands = f", {len(banded) - len(outside)} of {len(banded)} effects lie in their 99% bands" if banded else ""
-    if not differing:
-        said = [f"Your run agrees with the book: {same}{bands}."]
-    else:
+    too_many = outside and _at_least(len(outside), len(banded)) < 1 - claims.BAND
+    if differing:
         words = [f"{r.verdict.claim.id} is {r.verdict.word} here and {r.printed.word} there" for r in differing]
         said = [f"Your run differs from the book: {same}{bands}. {'; '.join(words)}."]
+    elif too_many:
+        said = [f"Your verdicts agree with the book, your numbers do not: {same}{bands}."]
+    else:
+        said = [f"Your run agrees with the book: {same}{bands}."]
     if outside:
-        named = ", ".join(row.verdict.claim.id for row in outside)
-        said.append(f"Outside its band: {named}. One effect in a hundred is, by chance.")
-    if differing or len(outside) > 1:
-        dead = sorted({arm for row in differing for arm in row.verdict.dead})
-        other = sorted({name for row in rows for name in row.other})
-        looks = [f"{', '.join(dead)}, which had to train and did not"] if dead else []
-        looks += ["the lines with a star"] if differing and not dead else []
-        looks += [f"what is not as in the record: {'; '.join(other)}"] if other else []
-        looks.append("whether it stays with 20 seeds (`whyresnets judge CLAIM --seeds 20`)")
-        said.append(f"Look at {'; then at '.join(looks[:-1])}{'; then ' if looks[:-1] else ''}{looks[-1]}.")
+        chance = "" if too_many else " One effect in a hundred is, by chance."
+        said.append(f"Outside its band: {', '.join(row.verdict.claim.id for row in outside)}.{chance}")
+    if differing or too_many:
+        said.append(_look_at(rows, differing or outside))
     return " ".join(said)
+
+
+def _at_least(outside: int, banded: int) -> float:
+    """The probability that chance puts so many of the effects outside their bands."""
+    from scipy.stats import binom
+
+    return float(binom.sf(outside - 1, banded, 1 - claims.BAND))
+
+
+def _look_at(rows: Sequence[Row], culprits: Sequence[Row]) -> str:
+    dead = sorted({arm for row in culprits for arm in row.verdict.dead})
+    other = sorted({name for row in rows for name in row.other})
+    scale = "" if rows[0].scale == "laptop" else f" --scale {rows[0].scale}"
+    looks = [f"{', '.join(dead)}, which had to train and did not"] if dead else []
+    looks += [f"what is not as in the record: {'; '.join(other)}"] if other else []
+    again = f"`whyresnets judge {culprits[0].verdict.claim.id}{scale} --seeds 20 --first-seed 2000`"
+    looks.append(f"whether it stays on seeds that are not in the record: {again}")
+    return f"Look at {'; then at '.join(looks[:-1])}{'; then ' if looks[:-1] else ''}{looks[-1]}."
 
 
 def _numbers(outcome: Outcome) -> dict[str, float | None]:
@@ -496,12 +521,13 @@ def live_runs(live: Sequence[tuple[Chapter, Mapping[str, Runs]]]) -> Table:
         here = sum(float(np.sum(r["seconds"])) for r in runs.values())
         there = sum(float(np.mean(recorded[arm]["seconds"])) * len(r.seeds) for arm, r in runs.items())
         count = sum(len(r.seeds) for r in runs.values())
-        same, inside = sum(not row.differs for row in rows), sum(bool(row.in_band) for row in rows)
-        judged = (f"{same} of {len(rows)}", f"{inside} of {sum(row.in_band is not None for row in rows)}")
+        known, banded = [row for row in rows if row.comparable], [row for row in rows if row.in_band is not None]
+        same, inside = sum(not row.differs for row in known), sum(row.in_band for row in banded)
+        judged = (f"{same} of {len(known)}", f"{inside} of {len(banded)}")
         lines.append((chapter.title, str(count), f"{here:.0f}", f"{there:.0f}", *judged))
         all_rows += rows
     versions = ", ".join(f"{name} {version}" for name, version in store.versions().items())
-    here = f"{store.hardware()}; {versions}; {datetime.date.today()}."
+    here = f"{store.hardware()}; {versions}."
     head = ("chapter", "runs", "core-seconds here", "in the record", "verdicts as printed", "effects in their bands")
     return Table(head, lines, f"{agreement(all_rows)}\n\nThis machine: {here}")
 
@@ -581,12 +607,19 @@ def check_choice(answer: str | None, right: str, others: Mapping[str, str]) -> s
     return f"Right: {right}. The solution says why; what would your next control be?"
 
 
-def check_change(mine: Spec, given: Spec, tuned: Sequence[str] = ("rate", "extend_to")) -> str:
-    """Whether a control changes one thing: in which fields ``mine`` differs from ``given``, those ``tuned`` apart."""
-    changed = [f.name for f in fields(Spec) if getattr(mine, f.name) != getattr(given, f.name)]
-    causes = [name for name in changed if name not in tuned]
-    if len(causes) == 1:
-        return f"Right: it changes {causes[0]} and nothing else, its learning rate apart."
-    if not causes:
+def check_change(mine: Spec | None, given: Spec) -> str:
+    """Whether a control changes one thing: in which fields ``mine`` differs from ``given``; a sentence back.
+
+    The learning rate may differ, since each net deserves its best, and so may what is read.
+    """
+    if mine is None:
+        return "Not answered yet."
+    if not isinstance(mine, Spec):
+        return "Not yet: hand over a Spec, such as given.but(rule=...)."
+    free = ("rate", *claims.READINGS)
+    changed = [f.name for f in fields(Spec) if getattr(mine, f.name) != getattr(given, f.name) and f.name not in free]
+    if len(changed) == 1:
+        return f"Right: it changes {changed[0]}{' and its learning rate' if mine.rate != given.rate else ''}, no more."
+    if not changed:
         return "Not yet: it is the same net. Change one field of its Spec."
-    return f"Not yet: it changes {' and '.join(causes)} at once. Which of them was it, if the effect goes?"
+    return f"Not yet: it changes {' and '.join(changed)} at once. Which of them was it, if the effect goes?"

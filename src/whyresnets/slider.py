@@ -17,7 +17,7 @@ from whyresnets.training import Runs
 WIDTH = 640  # pixels of a drawing
 HEIGHT = 300  # pixels of a drawing
 LEFT = 52  # pixels beside the axes
-RIGHT = 176  # pixels beside the axes, for the names of the lines
+RIGHT = 190  # pixels beside the axes, for the names of the lines
 TOP = 10  # pixels above the axes
 BOTTOM = 42  # pixels below the axes
 HIGHEST = 3.2  # nats: the top of the axis, as in the figure beside it; what is above it is cut off
@@ -91,7 +91,7 @@ def by_depth(
         f'<label>layers: <input type="range" min="0" max="{len(depths) - 1}" step="1" '
         f'value="{depths.index(at_first)}" aria-label="layers"> <output>{at_first}</output></label>'
     )
-    body = f'<div class="controls">{slider}{boxes}</div><div class="frames" aria-live="polite">{"".join(frames)}</div>'
+    body = f'<div class="controls">{slider}{boxes}</div><div class="frames">{"".join(frames)}</div>'
     look = LOOK.replace("GROUND", figures.GROUND)
     says = "\n".join(_sentence(depth, kinds, runs) for depth, runs in arms.items())
     return Explorable(f'{look}<div class="explorable">{body}</div>{SCRIPT}', says)
@@ -99,15 +99,16 @@ def by_depth(
 
 def _frame(depth: int, kinds: Mapping[str, str], arms: Mapping[str, Runs | None]) -> str:
     run = {kind: runs for kind, runs in arms.items() if runs}
-    names = _spread({kind: _height(runs["curve"][:, -5:].mean()) for kind, runs in run.items()})
-    first_two = list(kinds)[:2]
-    drawn = "".join(_lines(kind, kinds[kind], runs, names[kind], kind in first_two) for kind, runs in run.items())
-    sentence = "".join(
-        f'<span data-arm="{kind}"{_hidden(kind in first_two)}>{escape(_ends(kinds[kind], runs))} </span>'
-        for kind, runs in arms.items()
+    names = _spread(
+        {kind: _height(np.nan_to_num(runs["curve"][:, -5:], nan=claims.CHANCE).mean()) for kind, runs in run.items()}
     )
-    label = escape(_sentence(depth, {kind: kinds[kind] for kind in first_two}, arms), quote=True)
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{_axes()}{drawn}</svg>'
+    drawn = "".join(_lines(kind, kinds[kind], runs, names[kind]) for kind, runs in run.items())
+    steps = max(runs["curve"].shape[1] for runs in run.values())
+    sentence = "".join(
+        f'<span data-arm="{kind}">{escape(_ends(kinds[kind], runs))} </span>' for kind, runs in arms.items()
+    )
+    label = escape(_sentence(depth, kinds, arms), quote=True)
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{_axes(steps)}{drawn}</svg>'
     return f'<div class="frame" data-value="{depth}">{svg}<p><b>{depth} layers.</b> {sentence}</p></div>'
 
 
@@ -122,7 +123,7 @@ def _ends(name: str, runs: Runs | None) -> str:
         return f"{said}: not run at this depth."
     losses = claims.training_loss(runs)
     trained = int((losses < claims.TRAINED).sum())
-    return f"{said}: {trained} of {len(losses)} seeds train, mean loss {losses.mean():.2f} nats."
+    return f"{said}: {trained} of {len(losses)} seeds train, mean training loss {losses.mean():.2f} nats."
 
 
 def _spread(heights: Mapping[str, float]) -> dict[str, float]:
@@ -133,21 +134,18 @@ def _spread(heights: Mapping[str, float]) -> dict[str, float]:
     return placed
 
 
-def _lines(kind: str, name: str, runs: Runs, name_height: float, shown: bool) -> str:
+def _lines(kind: str, name: str, runs: Runs, name_height: float) -> str:
     """One thin line a seed, a thick one for their mean, and the name at its end."""
-    curves = runs["curve"]
+    curves = np.nan_to_num(runs["curve"], nan=2 * HIGHEST)  # what diverged leaves the axis upwards
     steps = np.unique([*range(0, curves.shape[1], EVERY), curves.shape[1] - 1])
     thin = "".join(f"<path d='{_path(steps, curve, curves.shape[1])}'/>" for curve in curves)
     mean = curves.mean(0)
-    text = f'<text x="{WIDTH - RIGHT + 6}" y="{name_height + 4:.0f}" fill="{_colour(kind)}"'
-    text += f' font-weight="bold">{escape(name)}</text>'
-    group = f'<g data-arm="{kind}"{_hidden(shown)} fill="none" stroke="{_colour(kind)}">'
+    x = WIDTH - RIGHT + 6
+    key = f'<path stroke-width="4" d="M{x} {name_height:.0f}h14"/>'  # names in ink: some colours are too pale for text
+    text = f'{key}<text x="{x + 20}" y="{name_height + 4:.0f}" fill="{figures.INK}" stroke="none">{escape(name)}</text>'
+    group = f'<g data-arm="{kind}" fill="none" stroke="{_colour(kind)}">'
     thick = f'<path stroke-width="3" d="{_path(steps, mean, curves.shape[1])}"/>'
-    return f'{group}<g stroke-width="0.7" opacity="0.4">{thin}</g>{thick}<g stroke="none" font-size="13">{text}</g></g>'
-
-
-def _hidden(shown: bool) -> str:
-    return "" if shown else ' style="display: none"'
+    return f'{group}<g stroke-width="0.7" opacity="0.4">{thin}</g>{thick}<g font-size="13">{text}</g></g>'
 
 
 def _path(steps: np.ndarray, curve: np.ndarray, count: int) -> str:
@@ -163,13 +161,13 @@ def _height(loss: float) -> float:
     return TOP + (HEIGHT - TOP - BOTTOM) * (1 - min(float(loss), 2 * HIGHEST) / HIGHEST)
 
 
-def _axes() -> str:
+def _axes(steps: int) -> str:
     right, low = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<path d="M{LEFT} {TOP}V{low}H{right}" fill="none" stroke="{figures.INK}"/>']
     for loss in (0, 1, 2, 3):
         parts.append(f'<text x="{LEFT - 8}" y="{_height(loss) + 4:.0f}" text-anchor="end">{loss}</text>')
-    for step in (0, 25, 50, 75, 100):
-        parts.append(f'<text x="{_across(step, 101):.0f}" y="{low + 17}" text-anchor="middle">{step}</text>')
+    for step in range(0, steps + 1, steps // 4):
+        parts.append(f'<text x="{_across(step, steps + 1):.0f}" y="{low + 17}" text-anchor="middle">{step}</text>')
     chance = _height(claims.CHANCE)
     parts += [
         f'<path d="M{LEFT} {chance:.0f}H{right}" stroke="{figures.INK}" stroke-dasharray="2 3"/>',

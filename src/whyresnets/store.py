@@ -245,9 +245,15 @@ class Record:
         """The recorded runs of ``spec`` from ``first_seed`` up, or None if they were not recorded."""
         if (key := self.entries.get((spec, first_seed))) is None:
             return None
-        prefix = f"{key}/"
-        arrays = {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
-        return Runs(spec, tuple(self.about[key]["seeds"]), arrays)
+        return Runs(spec, tuple(self.about[key]["seeds"]), dict(self._by_entry[key]))
+
+    @functools.cached_property
+    def _by_entry(self) -> dict[str, Readings]:
+        found: dict[str, Readings] = {key: {} for key in self.about}
+        for name, array in self.arrays.items():
+            key, reading = name.split("/", 1)
+            found.setdefault(key, {})[reading] = array
+        return found
 
     @property
     def confirmed(self) -> list[str]:

@@ -399,6 +399,7 @@ PUBLISHED = (
 CHAPTER = Chapter(
     name="degradation",
     title="Degradation",
+    builds_on="gradient descent, convolutions, batch normalisation",
     claims=CLAIMS,
     laptop=LAPTOP,
     larger=LARGER,

@@ -896,6 +896,7 @@ DROPPED = (
 CHAPTER = Chapter(
     name="elimination",
     title="Do skips help because they eliminate singularities?",
+    builds_on="{doc}`singularities`; correlation",
     claims=CLAIMS,
     laptop=LAPTOP,
     probes=("orthogonal, vanishing", "orthogonal, exploding", "4 distinct", "BiasReg, as it comes", "orthogonal, tanh"),

@@ -799,6 +799,7 @@ DROPPED = (
 CHAPTER = Chapter(
     name="identity_bias",
     title="Identity bias",
+    builds_on="{doc}`degradation`; the variance of a sum",
     claims=CLAIMS,
     laptop=LAPTOP,
     larger=LARGER,

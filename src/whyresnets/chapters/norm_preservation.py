@@ -483,6 +483,7 @@ DROPPED = (
 CHAPTER = Chapter(
     name="norm_preservation",
     title="Norm preservation",
+    builds_on="{doc}`degradation`; the chain rule for vectors, norms",
     claims=CLAIMS,
     laptop=LAPTOP,
     larger=LARGER,

@@ -499,6 +499,7 @@ def _silent(begun: training.Start) -> int:
 CHAPTER = Chapter(
     name="singularities",
     title="What singularities are",
+    builds_on="eigenvalues of a symmetric matrix, second derivatives",
     claims=CLAIMS,
     laptop=LAPTOP,
     shown=(*COUNTS, *WAYS),
