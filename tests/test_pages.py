@@ -100,7 +100,7 @@ BOOK = {"authors": [{"name": "A and B"}], "date-released": "2031-01-02", "versio
 def test_a_citation_names_author_year_version_and_place():
     text = pages.citation(BOOK, "https://example.org/", 3, "Chapter title", "some_page.html")
     assert (
-        '> A and B (2031). "Chapter title." Chapter 3 of *T*, version 9.8.7. https://example.org/some_page.html' in text
+        '> A and B (2031). "Chapter title." Chapter 3 of T, version 9.8.7. https://example.org/some_page.html' in text
     )
     assert "@incollection{whyresnets-some_page," in text
     for line in ("chapter   = {3}", "year      = {2031}", "note      = {Version 9.8.7}", "booktitle = {T}"):
