@@ -99,9 +99,8 @@ BOOK = {"authors": [{"name": "A and B"}], "date-released": "2031-01-02", "versio
 
 def test_a_citation_names_author_year_version_and_place():
     text = pages.citation(BOOK, "https://example.org/", 3, "Chapter title", "some_page.html")
-    assert (
-        '> A and B (2031). "Chapter title." Chapter 3 of T, version 9.8.7. https://example.org/some_page.html' in text
-    )
+    said = 'A and B (2031). "Chapter title." Chapter 3 of T, version 9.8.7. https://example.org/some_page.html'
+    assert f"```text\n{said}\n```" in text
     assert "@incollection{whyresnets-some_page," in text
     for line in ("chapter   = {3}", "year      = {2031}", "note      = {Version 9.8.7}", "booktitle = {T}"):
         assert f"  {line}" in text
@@ -219,7 +218,7 @@ def test_what_the_front_page_says_of_the_shallower_nets_is_so():
     }
     lowest = sorted(losses, key=losses.get)[:2]
     assert len(near) == 3 and set(lowest) < near and any(not pages.has(_spec(SMALL[label]))[0] for label in lowest)
-    assert seeds_that_train(SMALL["one skip matrix that makes all units alike"]) == 0
+    assert seeds_that_train(SMALL["the same skip for all units"]) == 0
     assert (
         seeds_that_train(SMALL["orthogonal skips"]) == seeds_that_train(SMALL["no skip, tanh in place of ReLU"]) == 20
     )

@@ -378,7 +378,7 @@ NETS = {
     "20 layers, 300 steps, size of the signal kept": {
         "identity skips, small branches": (elimination, "small branches"),
         "no skip, weights near the identity": (elimination, "near-identity, plain"),
-        "one skip matrix that makes all units alike": (elimination, "one skip for all"),
+        "the same skip for all units": (elimination, "one skip for all"),
         "identity skips": (elimination, "identity, kept"),
         "no skip": (elimination, "plain, kept"),
         "orthogonal skips": (elimination, "orthogonal, kept"),
