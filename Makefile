@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-BUILD := $(BIN)/jupyter-book build --all -W -n --keep-going --quiet
+BUILD := $(BIN)/jupyter-book build -W -n --keep-going --quiet
+ALONE := singularities
 CHAPTERS := $(notdir $(basename $(wildcard book/*.ipynb)))
 
-.PHONY: book test html outputs pages clean
+.PHONY: book test html zip wheel browser installed outputs pages clean
 
 $(READY): requirements.txt pyproject.toml
 	@echo "Setting up .venv (some minutes, about 6 GB: torch brings its CUDA libraries) ..."
@@ -16,7 +17,7 @@ $(READY): requirements.txt pyproject.toml
 # Run every chapter's live plan, execute copies of the chapters, render them, print the ledger.
 # The status 1 of `judge` means that a verdict differs from the printed one: shown, not an error.
 book: $(READY)
-	@rm -rf _build/live _build/src && mkdir -p _build && cp -R book _build/live && cp -R src _build/src
+	@rm -rf _build/html _build/.doctrees _build/live _build/src && mkdir -p _build && cp -R book _build/live && cp -R src _build/src
 	@$(BIN)/whyresnets judge --live > _build/ledger.txt || [ $$? -eq 1 ]
 	@cd _build/live && ../../$(BIN)/jupyter execute --inplace $(CHAPTERS:=.ipynb) 2> ../execute.log || { cat ../execute.log; exit 1; }
 	@$(BUILD) _build/live
@@ -25,8 +26,36 @@ book: $(READY)
 
 # Render the committed outputs.
 html: $(READY)
+	@rm -rf _build/html _build/.doctrees
 	@$(BUILD) book
 	@echo "The book as committed: $(CURDIR)/_build/html/index.html"
+
+# The committed book as one file, to be read without a network.
+zip: html
+	@rm -rf _build/why-residual-networks-train* && cp -R _build/html _build/why-residual-networks-train
+	@cd _build && $(CURDIR)/$(BIN)/python -m zipfile -c why-residual-networks-train.zip why-residual-networks-train
+	@rm -r _build/why-residual-networks-train
+	@echo "The book in one file: $(CURDIR)/_build/why-residual-networks-train.zip"
+
+# The library, with its records.
+wheel: $(READY)
+	@rm -rf _build/dist
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir _build/dist .
+	@echo "The library: $$(ls $(CURDIR)/_build/dist/*.whl)"
+
+# The rendered book in a real browser (Debian: apt-get install chromium).
+browser: html
+	@$(BIN)/python -m pytest --numprocesses=2 tests/browser
+
+# A chapter with the wheel alone, in a fresh environment and an empty folder.
+installed: wheel
+	@grep -E '^[a-z].*==' requirements.txt | sed 's/ *#.*//' > _build/pins.txt
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp book/$(ALONE).ipynb "$$folder" && cd "$$folder" && \
+	$(CURDIR)/$(BIN)/python -m venv fresh && \
+	fresh/bin/pip install --quiet --disable-pip-version-check -c $(CURDIR)/_build/pins.txt "$$(ls $(CURDIR)/_build/dist/*.whl)[notebook]" && \
+	WHYRESNETS_CACHE="$$folder/cache" fresh/bin/jupyter execute --inplace $(ALONE).ipynb && \
+	fresh/bin/python -c "import whyresnets; assert '$$folder' in whyresnets.__file__, whyresnets.__file__" && \
+	fresh/bin/whyresnets claims > /dev/null && echo "$(ALONE) runs from the wheel alone"
 
 # Unit tests; then the live plans in an empty cache; then every chapter against that cache.
 test: $(READY)

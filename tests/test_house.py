@@ -33,7 +33,7 @@ FLOORS = [
     "slider",
     "chapters",
     "pages",
-    "reference",
+    "site",
     "__main__",
 ]  # from the ground up
 MODULES = sorted((ROOT / "src" / "whyresnets").rglob("*.py"))
@@ -71,6 +71,7 @@ def test_a_module_imports_only_from_below(path):
             assert node.level == 0, f"{path.name}, line {node.lineno}: name the module in full"
             if node.module.split(".")[0] == "whyresnets":
                 below = node.module.split(".")[1:2] or [alias.name for alias in node.names]
+                below = [name for name in below if name != "__version__"]
                 assert all(floor(name) < floor(here) for name in below), f"{path.name}: {below}"
         if isinstance(node, ast.Import):
             assert not [a.name for a in node.names if a.name.startswith("whyresnets.")], f"{path.name}: from ... import"
@@ -228,6 +229,15 @@ def test_every_code_cell_was_run_in_order_and_without_error(path):
     assert not [o for cell in cells(path) for o in cell["outputs"] if o["output_type"] == "error"]
     for text in output_texts(path):
         assert not (found := re.search(f"Traceback|{UNFINISHED}|{MACHINE}", text)), found[0]
+
+
+def test_words_are_spelt():
+    """Common misspellings, in everything that somebody typed."""
+    texts = [text for name, text in typed_texts().items() if "requirements.txt" not in name]
+    known = subprocess.run(
+        ["codespell", "--ignore-words-list=leary", "-"], input="\n".join(texts), text=True, capture_output=True
+    )
+    assert known.stdout == "" and known.returncode == 0, known.stdout
 
 
 def test_nothing_typed_is_unfinished():
