@@ -37,6 +37,7 @@ LOOK = """<style>
 .explorable input[type="range"] { width: 14em; max-width: 60vw; }
 .explorable label { margin: 0; }
 .explorable svg text { font-family: sans-serif; }
+@media (max-width: 720px) { .explorable .frames { overflow-x: auto; } .explorable svg { min-width: 36rem; } }
 </style>"""
 SCRIPT = """<script>
 for (const figure of document.querySelectorAll(".explorable:not(.on)")) {
@@ -91,7 +92,8 @@ def by_depth(
         f'<label>layers: <input type="range" min="0" max="{len(depths) - 1}" step="1" '
         f'value="{depths.index(at_first)}" aria-label="layers"> <output>{at_first}</output></label>'
     )
-    body = f'<div class="controls">{slider}{boxes}</div><div class="frames">{"".join(frames)}</div>'
+    drawings = f'<div class="frames" tabindex="0" role="region" aria-label="Drawing">{"".join(frames)}</div>'
+    body = f'<div class="controls">{slider}{boxes}</div>{drawings}'
     look = LOOK.replace("GROUND", figures.GROUND)
     says = "\n".join(_sentence(depth, kinds, runs) for depth, runs in arms.items())
     return Explorable(f'{look}<div class="explorable">{body}</div>{SCRIPT}', says)
