@@ -33,15 +33,15 @@ html: $(READY)
 # The committed book as one file, to be read without a network.
 zip: html
 	@rm -rf _build/why-residual-networks-train* && cp -R _build/html _build/why-residual-networks-train
-	@cd _build && $(CURDIR)/$(BIN)/python -m zipfile -c why-residual-networks-train.zip why-residual-networks-train
+	@cd _build && "$(CURDIR)/$(BIN)/python" -m zipfile -c why-residual-networks-train.zip why-residual-networks-train
 	@rm -r _build/why-residual-networks-train
 	@echo "The book in one file: $(CURDIR)/_build/why-residual-networks-train.zip"
 
 # The library, with its records.
 wheel: $(READY)
-	@rm -rf _build/dist
+	@rm -rf build _build/dist
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir _build/dist .
-	@echo "The library: $$(ls $(CURDIR)/_build/dist/*.whl)"
+	@echo "The library: $$(ls "$(CURDIR)"/_build/dist/*.whl)"
 
 # The rendered book in a real browser (Debian: apt-get install chromium).
 browser: html
@@ -51,8 +51,8 @@ browser: html
 installed: wheel
 	@grep -E '^[a-z].*==' requirements.txt | sed 's/ *#.*//' > _build/pins.txt
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp book/$(ALONE).ipynb "$$folder" && cd "$$folder" && \
-	$(CURDIR)/$(BIN)/python -m venv fresh && \
-	fresh/bin/pip install --quiet --disable-pip-version-check -c $(CURDIR)/_build/pins.txt "$$(ls $(CURDIR)/_build/dist/*.whl)[notebook]" && \
+	"$(CURDIR)/$(BIN)/python" -m venv fresh && \
+	fresh/bin/pip install --quiet --disable-pip-version-check -c "$(CURDIR)/_build/pins.txt" "$$(ls "$(CURDIR)"/_build/dist/*.whl)[notebook]" && \
 	WHYRESNETS_CACHE="$$folder/cache" fresh/bin/jupyter execute --inplace $(ALONE).ipynb && \
 	fresh/bin/python -c "import whyresnets; assert '$$folder' in whyresnets.__file__, whyresnets.__file__" && \
 	fresh/bin/whyresnets claims > /dev/null && echo "$(ALONE) runs from the wheel alone"
@@ -74,4 +74,4 @@ pages: $(READY)
 	@$(BIN)/python -m whyresnets.pages
 
 clean:
-	rm -rf _build
+	rm -rf _build build

@@ -82,13 +82,13 @@ def test_a_figure_that_would_grow_is_left_alone(tmp_path):
     Image.new("1", (8, 8)).save(tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
     site.lighter(tmp_path / "a.png")
-    assert len((tmp_path / "a.png").read_bytes()) <= len(before)
+    assert (tmp_path / "a.png").read_bytes() == before
 
 
 def test_the_install_cell_comes_first_among_code_and_once():
     once = site.with_install_cell(NOTEBOOK, "https://example.org/w.whl")
     assert [cell["id"] for cell in once["cells"]] == ["a", "install", "b"]
-    assert once["cells"][1]["source"][-1] == "%pip install --quiet https://example.org/w.whl"
+    assert once["cells"][1]["source"][-1] == '%pip install --quiet "whyresnets[notebook] @ https://example.org/w.whl"'
     assert site.with_install_cell(once, "https://example.org/w.whl") == once
 
 
@@ -126,6 +126,7 @@ def test_with_an_address_buttons_and_cells_lead_to_it():
     wheel = known["sphinx"]["config"]["whyresnets_wheel"]
     assert wheel == f"https://o.example.org/r/whyresnets-{__version__}-py3-none-any.whl"
     assert known["html"]["baseurl"] == "https://o.example.org/r/"
+    assert f"https://o.example.org/r/{site.ZIP}" in known["html"]["extra_footer"]
     assert known["sphinx"]["extra_extensions"] == settings["sphinx"]["extra_extensions"]
 
 
@@ -137,9 +138,19 @@ def test_the_branch_of_notebooks_installs_the_library(tmp_path):
         assert json.loads(path.read_text())["cells"][1]["id"] == "install"
     needs = (tmp_path / "out" / ".binder" / "requirements.txt").read_text()
     assert needs == "whyresnets[notebook] @ https://example.org/w.whl\n"
+    assert (tmp_path / "out" / ".binder" / "runtime.txt").read_text() == "python-3.11\n"
+    with pytest.raises(SystemExit, match="is there already"):
+        site.write_notebooks(ROOT / "book", tmp_path / "out", "https://example.org/w.whl")
 
 
 @pytest.mark.parametrize("bad", [[], ["addresses"], ["notebooks", "x"], ["other", "a", "b"]])
-def test_bad_arguments_get_one_line(bad):
+def test_bad_arguments_get_one_line(bad, monkeypatch):
+    monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit, match="name `addresses"):
         site.main(bad)
+
+
+def test_elsewhere_it_says_where_to_go(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="root of the repository"):
+        site.main(["addresses", "a", "b"])

@@ -26,8 +26,10 @@ UNUSED = (
     r"\s*<script>kernelName = .*?</script>",
     r'\s*<link rel="stylesheet" type="text/css" href="[^"]*sphinx-thebe\.css[^"]*" />',
 )
-INSTALL = "install"  # the id of that cell
-USED_OF_MATHJAX = ("tex-chtml.js", "input/tex", "output/chtml/fonts")
+INSTALL = "install"  # the id of the cell that installs the library
+NEEDED = "whyresnets[notebook]"  # the library with what a chapter needs
+ZIP = "why-residual-networks-train.zip"
+USED_OF_MATHJAX = ("tex-chtml.js", "input/tex", "output/chtml/fonts", "a11y", "sre")  # the last two: its menu
 NAMES = (  # for those who hear the page: what the theme leaves without a name, or out of reach of the keyboard
     (r"<summary>(?=<span class=\"toctree-toggle\")", '<summary aria-label="Pages below this one">'),
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),  # its entries are no list items
@@ -92,7 +94,7 @@ def with_install_cell(notebook: dict, wheel: str) -> dict:
         return notebook
     source = [
         "# Installs the book's library, where it is not at hand (on Colab, for example). Some minutes.\n",
-        f"%pip install --quiet {wheel}",
+        f'%pip install --quiet "{NEEDED} @ {wheel}"',
     ]
     cell = {
         "cell_type": "code",
@@ -114,7 +116,9 @@ def with_addresses(settings: dict, repository: str, pages: str) -> dict:
     site = {"url": repository, "branch": BRANCH, "path_to_book": ""}
     buttons = {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"}
     config = settings["sphinx"]["config"] | {"whyresnets_wheel": wheel_at(pages)}
+    footer = f'<p><a href="{pages.rstrip("/")}/{ZIP}">The whole book in one file</a>, to be read without a network</p>'
     html = settings["html"] | {"baseurl": pages, "use_repository_button": True, "use_issues_button": True}
+    html["extra_footer"] = footer
     more = {"launch_buttons": buttons, "repository": site, "html": html}
     return settings | more | {"sphinx": settings["sphinx"] | {"config": config}}
 
@@ -126,8 +130,12 @@ def wheel_at(pages: str) -> str:
 
 def write_notebooks(book: Path, folder: Path, wheel: str) -> None:
     """Every notebook with the cell that installs the library, and what Binder needs, into a new ``folder``."""
-    (folder / ".binder").mkdir(parents=True)
-    (folder / ".binder" / "requirements.txt").write_text(f"whyresnets[notebook] @ {wheel}\n", encoding="utf-8")
+    try:
+        (folder / ".binder").mkdir(parents=True)
+    except FileExistsError as error:
+        raise SystemExit(f"{folder} is there already: remove it, or name another folder") from error
+    (folder / ".binder" / "requirements.txt").write_text(f"{NEEDED} @ {wheel}\n", encoding="utf-8")
+    (folder / ".binder" / "runtime.txt").write_text("python-3.11\n", encoding="utf-8")
     for path in sorted(book.glob("*.ipynb")):
         notebook = with_install_cell(json.loads(path.read_text(encoding="utf-8")), wheel)
         (folder / path.name).write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -175,6 +183,8 @@ def main(arguments: list[str]) -> None:
     """``addresses REPOSITORY PAGES`` writes them into _config.yml, ``notebooks FOLDER PAGES`` makes that folder."""
     import yaml
 
+    if not Path("_config.yml").exists():
+        raise SystemExit("no _config.yml here: run this in the root of the repository")
     match arguments:
         case "addresses", repository, pages:
             path = Path("_config.yml")

@@ -4,14 +4,11 @@ import functools
 import http.server
 import shutil
 import threading
-from pathlib import Path
 
 import pytest
+from built import SITE, WIDE
 from playwright.sync_api import sync_playwright
 
-SITE = Path(__file__).parents[2] / "_build" / "html"
-PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
-OWN = [name for name in PAGES if "/" not in name and name not in ("index.html", "genindex.html", "py-modindex.html")]
 QUIET = (  # a browser that calls nobody by itself
     "--no-sandbox",
     "--disable-gpu",
@@ -21,7 +18,6 @@ QUIET = (  # a browser that calls nobody by itself
     "--disable-component-update",
     "--disable-sync",
 )
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
