@@ -235,7 +235,10 @@ def test_words_are_spelt():
     """Common misspellings, in everything that somebody typed."""
     texts = [text for name, text in typed_texts().items() if "requirements.txt" not in name]
     known = subprocess.run(
-        ["codespell", "--ignore-words-list=leary", "-"], input="\n".join(texts), text=True, capture_output=True
+        [sys.executable, "-m", "codespell_lib", "--ignore-words-list=leary", "-"],
+        input="\n".join(texts),
+        text=True,
+        capture_output=True,
     )
     assert known.stdout == "" and known.returncode == 0, known.stdout
 
