@@ -35,7 +35,7 @@ def test_every_row_at_a_glance_leads_to_its_entry_and_says_what_the_record_says(
 def test_an_entry_holds_every_condition_of_every_role_at_every_scale():
     text = pages.entries().replace("\\|", "|")
     for chapter, claim in CLAIMS:
-        begins, entry = f"({pages.anchor(claim)})=\n", None
+        begins = f"({pages.anchor(claim)})=\n"
         entry = text[text.index(begins) + len(begins) :].split("\n(", 1)[0]
         for scale, verdict in pages.verdicts(chapter, claim).items():
             assert f"{pages.where(chapter, verdict, scale)}: **{verdict.word}**" in entry

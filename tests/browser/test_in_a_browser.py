@@ -96,7 +96,9 @@ def test_the_search_field_opens_with_the_keyboard_and_searches(from_file):
     page.keyboard.type("overfitting")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"search\.html\?q=overfitting"))
-    page.locator("#search-results li a").first.wait_for()
+    found = page.locator("#search-results li a")
+    found.first.wait_for()
+    assert "degradation.html" in " ".join(link.get_attribute("href") for link in found.all())
 
 
 # --- Mathematics and figures --------------------------------------------------------------------
