@@ -19,6 +19,7 @@ import whyresnets
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
+    "source",
     "data",
     "models",
     "measures",

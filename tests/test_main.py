@@ -108,7 +108,7 @@ def test_confirm_runs_what_other_code_made_again_and_marks_it(cache, tmp_path, m
     runs = sweeps.run(plan, jobs=1)
     runs["plain-20"]["curve"][0, 0] += 1e-6
     with monkeypatch.context() as earlier:
-        earlier.setattr(store, "source_hash", lambda: "earlier")
+        earlier.setattr(store, "source_hash", lambda *_: "earlier")
         store.write_record("degradation-laptop", list(runs.values()))
     assert len(store.record("degradation-laptop").stale) == 2
     assert main(["record", "--confirm", "--jobs", "1"]) == 1
@@ -149,7 +149,7 @@ def test_confirm_against_earlier_code_serves_another_processor(cache, tmp_path, 
     for arm in runs:
         runs[arm]["curve"][0, 0] += 1e-6  # as another processor rounds
     with monkeypatch.context() as earlier:
-        earlier.setattr(store, "source_hash", lambda: earlier_source)
+        earlier.setattr(store, "source_hash", lambda *_: earlier_source)
         store.write_record("degradation-laptop", list(runs.values()))
     assert main(["record", "--confirm", "--jobs", "1"]) == 1  # bit for bit it does not come out here
     assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 0
@@ -164,7 +164,7 @@ def test_confirm_against_earlier_code_serves_another_processor(cache, tmp_path, 
         return found
 
     with monkeypatch.context() as later:
-        later.setattr(store, "source_hash", lambda: "later")
+        later.setattr(store, "source_hash", lambda *_: "later")
         later.setattr(sweeps, "run_by", one_bit)
         assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 1
         assert "1 of 2 entries" in capsys.readouterr().out
@@ -188,7 +188,7 @@ def test_confirm_against_code_that_never_vouched_for_a_record_names_it_and_marks
     monkeypatch.setattr(store, "RECORDS", tmp_path / "records")
     runs = sweeps.run({"a": (CHAPTERS[0].arms("smoke")["plain-20"], range(1))}, jobs=1)
     with monkeypatch.context() as earlier:
-        earlier.setattr(store, "source_hash", lambda: "another")
+        earlier.setattr(store, "source_hash", lambda *_: "another")
         store.write_record("degradation-laptop", list(runs.values()))
     assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 1
     said = capsys.readouterr().out
@@ -200,7 +200,7 @@ def test_confirm_against_code_that_never_vouched_for_a_record_names_it_and_marks
     key = next(iter(store.record("degradation-laptop").about))
     other = sweeps.run({"a": (CHAPTERS[0].arms("smoke")["plain-56"], range(1))}, jobs=1)
     with monkeypatch.context() as earlier:
-        earlier.setattr(store, "source_hash", lambda: "a third")
+        earlier.setattr(store, "source_hash", lambda *_: "a third")
         store.write_record("degradation-laptop", list(other.values()))
     assert key in store.record("degradation-laptop").about
     assert main(["record", "--confirm", "--against", str(tree), "--jobs", "1"]) == 2

@@ -72,7 +72,7 @@ def test_without_a_record_a_claim_says_not_run_yet(tmp_path, monkeypatch):
 
 
 def test_a_record_of_other_code_is_marked_everywhere(monkeypatch):
-    monkeypatch.setattr(store, "source_hash", lambda: "other")
+    monkeypatch.setattr(store, "source_hash", lambda *_: "other")
     for table in (report.ledger([CHAPTER]), report.judged(report.live_rows(CHAPTER, five()))):
         assert report.STALE in str(table)
 

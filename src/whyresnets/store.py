@@ -4,7 +4,6 @@ Both hold arrays in ``.npz`` files that are read without pickles. A cached run i
 written whole or not at all. A record is one ``.npz`` (seeds first) with a ``.json`` that says where it comes from.
 """
 
-import ast
 import contextlib
 import datetime
 import functools
@@ -23,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
+from whyresnets.source import source_hash
 from whyresnets.training import Runs, Spec
 
 Readings = dict[str, np.ndarray]
 
-DECISIVE = ("data", "models", "measures", "curvature", "training")  # the modules whose code decides a result
 RECORDS = Path(__file__).parent / "records"
 SAVED = ".checkpoint"  # how the file of an unfinished run ends
 CHECKPOINT_SECONDS = 120  # between two of a run (chosen by us)
@@ -37,29 +36,6 @@ PROVENANCE = {"date", "source", "versions", "hardware"}  # what every entry of a
 FIRST_STEPS = 10  # of a curve that a compact record keeps (chosen by us)
 EVERY_STEPS = 25  # after those, it keeps each so-many-th, and the last (chosen by us)
 PROBE = 65536  # bytes: about a run; chosen by us
-
-
-@functools.cache
-def source_hash() -> str:
-    """A hash of the code that decides a result; comments, docstrings and layout do not change it."""
-    import hashlib
-
-    def shape(node) -> object:
-        if isinstance(node, list):
-            return [shape(item) for item in node]
-        if not isinstance(node, ast.AST):
-            return repr(node)
-        parts = [(name, shape(value)) for name, value in ast.iter_fields(node) if value not in (None, [])]
-        return [type(node).__name__, parts]
-
-    digest = hashlib.sha256()
-    for module in DECISIVE:
-        tree = ast.parse((Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-                node.body.pop(0)
-        digest.update(repr(shape(tree)).encode())
-    return digest.hexdigest()[:16]
 
 
 def cache_folder(device: str = "cpu") -> Path:
@@ -258,16 +234,20 @@ class Record:
     @property
     def confirmed(self) -> list[str]:
         """The entries that other code made and today's repeats bit for bit, in the seeds that were tried."""
-        return [key for key in self._by_other_code if self._confirmed_by(key) == source_hash()]
+        return [key for key in self._by_other_code if self._confirmed_by(key) == self._today(key)]
 
     @property
     def stale(self) -> list[str]:
         """The entries that today's code neither made nor confirmed; shown as such, never thrown away."""
-        return [key for key in self._by_other_code if self._confirmed_by(key) != source_hash()]
+        return [key for key in self._by_other_code if self._confirmed_by(key) != self._today(key)]
 
     @property
     def _by_other_code(self) -> list[str]:
-        return [key for key, about in self.about.items() if about["source"] != source_hash()]
+        return [key for key, about in self.about.items() if about["source"] != self._today(key)]
+
+    def _today(self, key: str) -> str:
+        """The source hash of today's code for an entry."""
+        return source_hash(self.about[key]["spec"])
 
     def _confirmed_by(self, key: str) -> str | None:
         return self.about[key].get("confirmed", {}).get("source")
@@ -362,7 +342,7 @@ def write_record(name: str, sweep: list[Runs], trained_on: str = "", small: bool
             "spec": asdict(runs.spec),
             "seeds": list(runs.seeds),
             "seconds": seconds,
-            **provenance(trained_on),
+            **provenance(runs.spec, trained_on),
         }
         if small:
             runs = compact(runs, layers)
@@ -403,7 +383,7 @@ def confirm(name: str, again: list[Runs], earlier: list[Runs] | None = None, ear
         runs = compact(runs) if about[key].get("compact") and not earlier else runs
         same = readings <= set(runs.arrays) and all(_same_bits(recorded[r], runs[r]) for r in readings)
         if same:
-            confirmed = {"date": provenance()["date"], "source": source_hash(), "seeds": list(runs.seeds)}
+            confirmed = {k: provenance(runs.spec)[k] for k in ("date", "source")} | {"seeds": list(runs.seeds)}
             steps = recorded["curve"].shape[1]
             confirmed |= {"against": earlier_source, "hardware": hardware(), "steps": steps} if earlier else {}
             about[key] = {**about[key], "confirmed": confirmed}
@@ -464,7 +444,12 @@ def hardware(device: str = "cpu") -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def provenance(trained_on: str = "") -> dict:
+def provenance(spec: Spec, trained_on: str = "") -> dict:
     """What a record says of its origin: date, code, versions, hardware (this machine's processor unless said)."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return {"date": today, "source": source_hash(), "versions": versions(), "hardware": trained_on or hardware()}
+    return {
+        "date": today,
+        "source": source_hash(asdict(spec)),
+        "versions": versions(),
+        "hardware": trained_on or hardware(),
+    }

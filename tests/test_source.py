@@ -1,0 +1,85 @@
+"""The hash of the code that decides a result: definition by definition, family by family."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from whyresnets import source
+from whyresnets.chapters import CHAPTERS
+
+CONV = {"family": "conv", "rule": "residual", "signals": True}
+DENSE = {"family": "dense", "rule": "residual", "signals": True}
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch) -> Path:
+    """A copy of the package that a test may change, and whose hashes are computed anew."""
+    copy = tmp_path / "whyresnets"
+    shutil.copytree(source.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "records"))
+    monkeypatch.setattr(source, "PACKAGE", copy)
+    yield copy
+    monkeypatch.undo()
+    forget()
+
+
+def forget() -> None:
+    source.definitions.cache_clear()
+    source._hash.cache_clear()
+
+
+def hashes() -> tuple[str, str]:
+    """Of a convolutional and of a fully connected Spec."""
+    forget()
+    return source.source_hash(CONV), source.source_hash(DENSE)
+
+
+def change(tree: Path, old: str, new: str) -> None:
+    """Replace a text that stands once in the package."""
+    (found,) = [path for path in tree.rglob("*.py") if old in path.read_text()]
+    assert found.read_text().count(old) == 1
+    found.write_text(found.read_text().replace(old, new))
+
+
+def test_the_hash_of_a_spec_differs_from_that_of_another_family(tree):
+    conv, dense = hashes()
+    assert conv != dense and hashes() == (conv, dense)
+
+
+def test_a_changed_line_changes_the_hash_of_whatever_reaches_it(tree):
+    conv, dense = hashes()
+    change(
+        tree, "branch = F.linear(self._phi(normalise(name, h))", "branch = 2 * F.linear(self._phi(normalise(name, h))"
+    )
+    now = hashes()
+    assert now[0] == conv and now[1] != dense  # a line of one family leaves the records of the other alone
+    change(tree, "    if step < warm:\n", "    if warm > step:\n")
+    later = hashes()
+    assert later[0] != conv and later[1] != now[1]
+
+
+def test_comments_docstrings_layout_and_imports_change_no_hash(tree):
+    before = hashes()
+    for path in (tree / "data.py", *tree.rglob("training*")):
+        for file in [path] if path.is_file() else path.rglob("*.py"):
+            file.write_text("import math as _unused  # why\n" + file.read_text().replace('"""', '"""Other. ', 1))
+    assert hashes() == before
+
+
+def test_a_field_added_to_a_spec_leaves_every_record_confirmed(tree):
+    """It happened four times that all records had to be confirmed for it; a record holds the value of each field."""
+    before = hashes()
+    change(tree, "    momentum: float = 0.9\n", "    momentum: float = 0.9\n    nesterov: bool = False\n")
+    assert hashes() == before
+
+
+def test_every_family_reaches_what_decides_its_results():
+    for net, family in source.FAMILY_OF.items():
+        found = source.reached({"family": family, "rule": "residual", "signals": True, "watch": (0,)})
+        assert {net, "generator", "batches", "rate_at", "load", "mean_loss", "loss_and_error"} <= found
+        assert not found & (set(source.FAMILY_OF) - {net})
+
+
+def test_every_recorded_spec_has_a_hash_of_its_own_code():
+    specs = [spec for chapter in CHAPTERS for spec in chapter.arms("laptop").values()]
+    assert len({source.source_hash(vars(spec)) for spec in specs}) >= len(source.FAMILY_OF)
