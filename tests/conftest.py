@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from toy import load
 
 import whyresnets
-from whyresnets.training import Spec
+from whyresnets.chapter import Chapter
+from whyresnets.nets.architecture import Conv
+from whyresnets.spec import SGD, Spec, Task
 
 PACKAGE = Path(whyresnets.__file__).parent
 
@@ -24,7 +27,7 @@ def judge_with_a_line_changed(tmp_path) -> Callable:
     and verdicts come back.
     """
 
-    def judged(line: str, instead: str, *arguments: str, module: str = "models") -> tuple[int, list[dict]]:
+    def judged(line: str, instead: str, *arguments: str, module: str = "nets/conv") -> tuple[int, list[dict]]:
         shutil.copytree(PACKAGE, tmp_path / "whyresnets", ignore=shutil.ignore_patterns("__pycache__"))
         source = tmp_path / "whyresnets" / f"{module}.py"
         text = source.read_text()
@@ -45,8 +48,8 @@ def differ() -> Callable:
     """Called with a chapter's arms and the names of two: in which fields they differ, but for rates and readings."""
 
     def names(arms: dict, one: str, other: str) -> set[str]:
-        first, second = (vars(arms[arm]) for arm in (one, other))
-        return {name for name in first if first[name] != second[name]} - {"rate", "signals"}
+        first, second = (arms[arm].flat() for arm in (one, other))
+        return {name for name in first | second if first.get(name) != second.get(name)} - {"rate", "signals"}
 
     return names
 
@@ -61,4 +64,10 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def tiny():
     """A Spec that trains in a moment."""
-    return Spec("residual", 8, 0.1, 3, widths=(2, 3, 4), batch=16)
+    return Spec(Conv(8, "residual", (2, 3, 4)), Task(batch=16), SGD(rate=0.1, steps=3))
+
+
+@pytest.fixture(scope="session")
+def toy() -> Chapter:
+    """The chapter that CONTRIBUTING.md writes."""
+    return load().CHAPTER

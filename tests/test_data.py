@@ -1,9 +1,11 @@
 import os
+from dataclasses import replace
 
 import pytest
 import torch
 
 from whyresnets import data
+from whyresnets.training.augmentation import augmentation_draws, augmented
 
 
 def test_digits_are_real_split_and_standardised():
@@ -28,7 +30,7 @@ def test_unknown_name_lists_the_known_ones():
 
 
 def test_changed_data_are_refused(monkeypatch):
-    monkeypatch.setitem(data.CHECKSUMS, "digits", "0" * 64)
+    monkeypatch.setitem(data.DATASETS, "digits", replace(data.DATASETS["digits"], checksum="0" * 64))
     with pytest.raises(data.DataMissing, match="not the expected version"):
         data.load.__wrapped__("digits")
 
@@ -53,11 +55,11 @@ def test_augment_equals_torchvision_image_by_image():
     from torchvision.transforms import functional as tv
 
     x = torch.randn(32, 3, 8, 10, generator=torch.Generator().manual_seed(1))
-    augmented = data.augmented(x, *data.augmentation_draws(32, torch.Generator().manual_seed(2)))
+    found_all = augmented(x, *augmentation_draws(32, torch.Generator().manual_seed(2)))
     draws = torch.Generator().manual_seed(2)
     down, right = torch.randint(0, 9, (2, 32, 1), generator=draws)
     mirrored = torch.rand(32, 1, generator=draws) < 0.5
-    for image, d, r, m, found in zip(x, down, right, mirrored, augmented, strict=True):
+    for image, d, r, m, found in zip(x, down, right, mirrored, found_all, strict=True):
         expected = tv.crop(tv.pad(image, [4, 4, 4, 4]), int(d), int(r), 8, 10)
         assert torch.equal(found, tv.hflip(expected) if m else expected)
     assert 0 < mirrored.sum() < 32 and down.min() == 0 and right.max() == 8  # every kind was met
@@ -86,4 +88,4 @@ def test_real_cifar10_loads_through_torchvision():
     cifar = data.load("cifar10")
     assert cifar.x_train.shape == (50_000, 3, 32, 32) and cifar.x_test.shape == (10_000, 3, 32, 32)
     assert cifar.y_train.bincount().tolist() == [5000] * 10
-    assert cifar.checksum == data.CHECKSUMS["cifar10"]
+    assert cifar.checksum == data.DATASETS["cifar10"].checksum

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from whyresnets import source
-from whyresnets.chapters import CHAPTERS
 
 CONV = {"family": "conv", "rule": "residual", "signals": True}
 DENSE = {"family": "dense", "rule": "residual", "signals": True}
@@ -74,12 +73,37 @@ def test_a_field_added_to_a_spec_leaves_every_record_confirmed(tree):
 
 
 def test_every_family_reaches_what_decides_its_results():
-    for net, family in source.FAMILY_OF.items():
-        found = source.reached({"family": family, "rule": "residual", "signals": True, "watch": (0,)})
-        assert {net, "generator", "batches", "rate_at", "load", "mean_loss", "loss_and_error"} <= found
-        assert not found & (set(source.FAMILY_OF) - {net})
+    nets = {"conv": "ConvNet", "dense": "DenseNet", "skip": "SkipNet"}
+    for family, net in nets.items():
+        found = source.reached({"family": family, "rule": "residual", "signals": True, "watch": (0,), "data": "digits"})
+        assert {net, "generator", "batches", "rate_at", "load", "mean_loss", "loss_and_error", "_digits"} <= found
+        assert not found & (set(nets.values()) - {net})
+    assert "Together" in source.reached({"family": "skip"}) and "Together" not in source.reached(CONV)
 
 
-def test_every_recorded_spec_has_a_hash_of_its_own_code():
-    specs = [spec for chapter in CHAPTERS for spec in chapter.arms("laptop").values()]
-    assert len({source.source_hash(vars(spec)) for spec in specs}) >= len(source.FAMILY_OF)
+def test_a_row_added_to_a_table_leaves_the_specs_that_do_not_name_it_alone(tree):
+    before = hashes()
+    change(
+        tree,
+        '    "half": lambda',
+        '    "quarter": lambda shortcut, branch: 0.25 * shortcut + branch,\n    "half": lambda',
+    )
+    change(tree, '    "fashion_mnist": About', '    "mnist1d": About(_digits),\n    "fashion_mnist": About')
+    change(tree, '    "extend_to": (Reading', '    "noise": (Reading("end", losses),),\n    "extend_to": (Reading')
+    assert hashes() == before
+    change(tree, '    "residual": lambda shortcut, branch: shortcut', '    "residual": lambda shortcut, branch: branch')
+    assert all(now != then for now, then in zip(hashes(), before, strict=True))
+
+
+def test_a_definition_may_move_to_another_file(tree):
+    """Then its callers name another module, and nothing else changes."""
+    before = hashes()
+    schedule, descent = tree / "training" / "schedule.py", tree / "training" / "descent.py"
+    text = descent.read_text()
+    moved = text[text.index("def rate_at(") : text.index("def trained_parameters(")]
+    schedule.write_text("import numpy as np\n\n" + moved)
+    descent.write_text(
+        "from whyresnets.training import schedule\n"
+        + text.replace(moved, "").replace("= rate_at(", "= schedule.rate_at(")
+    )
+    assert hashes() == before

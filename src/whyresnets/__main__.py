@@ -2,30 +2,38 @@
 
 import argparse
 import difflib
-import errno
 import importlib.util
 import json
 import math
 import os
 import sys
-import tempfile
 import time
 import traceback
-import uuid
 from pathlib import Path
 
 import numpy as np
 
-from whyresnets import bench, claims, report, store, sweeps
+from whyresnets import __version__, recording, report, sweeps
+from whyresnets.chapter import Chapter, NotBuilt
 from whyresnets.chapters import CHAPTERS
-from whyresnets.claims import Chapter, Claim, NotBuilt
+from whyresnets.claims.verdicts import Claim
 from whyresnets.data import DataMissing
-from whyresnets.training import Runs, Spec
+from whyresnets.files import refuse_unwritable, write_json
+from whyresnets.store import cache, records
 
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 MOST_JOBS_A_CORE = 4  # processes (chosen by us)
-SHORT = 25  # steps of the runs that compare two versions of the code: more than an epoch of digits (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
+WORKERS = (
+    ("--device", {"default": "auto", "choices": ("auto", "cpu", "cuda")}),
+    ("--jobs", {"type": int, "metavar": "N", "help": "processes; one per core unless said"}),
+    (
+        "--backend",
+        {"default": "local", "choices": ("local", "dask"), "help": "dask: the workers of a cluster train"},
+    ),
+    ("--scheduler", {"metavar": "ADDRESS", "help": "of dask, such as tcp://127.0.0.1:8786"}),
+    ("--minutes", {"type": float, "metavar": "N", "help": "stop after so many; the same command goes on"}),
+)
 
 
 class BadInput(Exception):
@@ -41,11 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
         status = options.command(options)
         sys.stdout.flush()  # here, so that a full disk behind the output is reported below
         return status
-    except (BadInput, NotBuilt, DataMissing, store.RecordDamaged, sweeps.OtherCode) as error:
+    except (BadInput, NotBuilt, DataMissing, records.RecordDamaged, sweeps.OtherCode) as error:
         print(f"whyresnets: {error}", file=sys.stderr)
     except sweeps.WorkerLost as error:
         print(f"whyresnets: {error}; {_what_is_kept(options)}", file=sys.stderr)
-    except store.OutOfTime:
+    except cache.OutOfTime:
         print(f"whyresnets: {options.minutes:g} minutes are over; {_what_is_kept(options)}", file=sys.stderr)
     except BrokenPipeError:  # `whyresnets claims | head`: nobody is listening any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,7 +76,7 @@ def _what_is_kept(options) -> str:
 
 
 def _remedy(place: str) -> str:
-    inside = str(place).startswith(str(store.cache_folder().parent))
+    inside = str(place).startswith(str(cache.cache_folder().parent))
     return "free it or name another folder in WHYRESNETS_CACHE" if inside else "free it or name another"
 
 
@@ -81,61 +89,59 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="whyresnets", description="Claims about residual networks, judged.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"whyresnets {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    listing = commands.add_parser("claims", help="every claim, its source, its printed verdict", allow_abbrev=False)
-    listing.add_argument("--json", action="store_true", help="as JSON on standard output")
-    listing.set_defaults(command=_claims)
-
-    judge = commands.add_parser("judge", help="train what is not in the cache, then judge", allow_abbrev=False)
-    judge.add_argument("--live", action="store_true", help="what `make book` runs: every chapter's live plan")
-    judge.add_argument("--json", metavar="FILE", help="write the verdicts there")
-    judge.add_argument("--no-cache", action="store_true", help="neither read nor keep runs")
-    judge.set_defaults(command=_judge)
-
-    record = commands.add_parser(
-        "record", help="for authors: run, and write the shipped record anew", allow_abbrev=False
-    )
-    record.add_argument("--grid", action="store_true", help="the learning-rate grids instead of the claims")
-    record.add_argument(
-        "--confirm",
-        action="store_true",
-        help="run some seeds of every record again; mark what comes out bit for bit alike",
-    )
-    record.add_argument(
-        "--against",
-        metavar="FOLDER",
-        help="with --confirm, on another processor than the record's: a checkout of the code that last vouched for it;"
-        f" both run here, {SHORT} steps at most",
-    )
-    record.set_defaults(command=_record)
-
-    for command in (judge, record):
-        command.add_argument(
-            "claims", nargs="*", metavar="CLAIM", help="such as HE1-2; or a chapter, for all its claims"
-        )
-        command.add_argument("--all", action="store_true", help="every claim")
-        command.add_argument(
-            "--scale",
-            default="laptop",
-            choices=SCALES,
-            help="smoke takes seconds and says nothing; the last two need CIFAR-10, and not every chapter has them yet",
-        )
-        command.add_argument("--seeds", type=int, metavar="N", help="how many; 5 for live claims, else as the record")
-        command.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first of them; 0 unless said")
-        command.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-        command.add_argument("--jobs", type=int, metavar="N", help="processes; one per core unless said")
-        command.add_argument(
-            "--backend", default="local", choices=("local", "dask"), help="dask: the workers of a cluster train"
-        )
-        command.add_argument("--scheduler", metavar="ADDRESS", help="of dask, such as tcp://127.0.0.1:8786")
-        command.add_argument("--minutes", type=float, metavar="N", help="stop after so many; the same command goes on")
-
-    speed = commands.add_parser("bench", help="training throughput here beside a plain loop", allow_abbrev=False)
-    speed.add_argument("--json", metavar="FILE", help="write the measurements there")
-    speed.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto is the CPU")
-    speed.set_defaults(command=_bench)
+    _add_claims(commands.add_parser("claims", help="every claim, its source, its printed verdict", allow_abbrev=False))
+    _add_judge(commands.add_parser("judge", help="train what is not in the cache, then judge", allow_abbrev=False))
+    told = "for authors: run, and write the shipped record anew"
+    _add_record(commands.add_parser("record", help=told, allow_abbrev=False))
+    told = "training throughput here beside a plain loop"
+    _add_bench(commands.add_parser("bench", help=told, allow_abbrev=False))
     return parser
+
+
+def _add_claims(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="as JSON on standard output")
+    command.set_defaults(command=_claims)
+
+
+def _add_judge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--live", action="store_true", help="what `make book` runs: every chapter's live plan")
+    command.add_argument("--json", metavar="FILE", help="write the verdicts there")
+    command.add_argument("--no-cache", action="store_true", help="neither read nor keep runs")
+    _add_runs(command)
+    command.set_defaults(command=_judge)
+
+
+def _add_record(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--grid", action="store_true", help="the learning-rate grids instead of the claims")
+    told = "run some seeds of every record again; mark what comes out bit for bit alike"
+    command.add_argument("--confirm", action="store_true", help=told)
+    told = f"run every entry, {recording.SHORT} steps at most, and write that there, for --confirm --against"
+    command.add_argument("--rehearse", metavar="FILE", help=told)
+    told = "with --confirm, on another processor than the record's: what --rehearse of the code that last vouched wrote"
+    command.add_argument("--against", metavar="FILE", help=told)
+    _add_runs(command)
+    command.set_defaults(command=_record)
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", metavar="FILE", help="write the measurements there")
+    command.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto is the CPU")
+    command.set_defaults(command=_bench)
+
+
+def _add_runs(command: argparse.ArgumentParser) -> None:
+    """What ``judge`` and ``record`` share: which claims, at which scale, with which seeds, and who trains."""
+    told = "such as HE1-2; or a chapter, for all its claims"
+    command.add_argument("claims", nargs="*", metavar="CLAIM", help=told)
+    command.add_argument("--all", action="store_true", help="every claim")
+    told = "smoke takes seconds and says nothing; the last two need CIFAR-10, and not every chapter has them yet"
+    command.add_argument("--scale", default="laptop", choices=SCALES, help=told)
+    command.add_argument("--seeds", type=int, metavar="N", help="how many; 5 for live claims, else as the record")
+    command.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first of them; 0 unless said")
+    for name, settings in WORKERS:
+        command.add_argument(name, **settings)
 
 
 def _claims(options) -> int:
@@ -157,11 +163,14 @@ def _listed(chapter: Chapter, claim: Claim) -> dict:
         "source": claim.source,
         "predicts": [str(condition) for condition in claim.conditions],
         "printed_verdict": printed.word if printed else None,
+        "reason": printed.reason if printed else None,
         "recorded_with_other_code": chapter.stale(),
     }
 
 
 def _bench(options) -> int:
+    from whyresnets import bench
+
     if options.json is not None:
         _writable(Path(options.json))
     device = "cpu" if options.device == "auto" else options.device
@@ -169,16 +178,16 @@ def _bench(options) -> int:
     workloads = bench.WORKLOADS[device]
     long = "about three minutes" if device == "cpu" else "some minutes"
     print(f"bench: {len(workloads)} workloads, {long}, best on a quiet machine", file=sys.stderr)
-    ceilings = bench.ceilings(device)
+    ceiling = bench.ceiling(device)
     results, shares = [], {}
     for workload in workloads:
         print(f"bench: {workload.says}", file=sys.stderr)
         results.append(bench.throughput(workload, device))
         shares[workload.says] = bench.shares(workload.spec, device)
-    print(f"{bench.speed(results, ceilings)}\n\n{bench.where(shares)}")
+    print(f"{bench.speed(results, ceiling)}\n\n{bench.where(shares)}")
     if options.json is not None:
-        rows = [bench.as_json(result, shares[result.workload.says], ceilings, device) for result in results]
-        _write_json(Path(options.json), rows)
+        rows = [bench.as_json(result, shares[result.workload.says], ceiling, device) for result in results]
+        write_json(Path(options.json), rows)
     return 0
 
 
@@ -191,9 +200,11 @@ def _judge(options) -> int:
     wanted = _wanted(options, live=options.live)
     if options.json is not None:
         _writable(Path(options.json))
-    rows, not_run = [], {}
+    rows: list[report.Row] = []
+    not_run: dict = {}
     for chapter, chosen in wanted:
-        plan = chapter.live() if options.live else _plan(chapter, chosen, options)
+        asked = chosen, options.scale, options.first_seed, options.seeds
+        plan = chapter.live() if options.live else recording.plan_of(chapter, *asked)
         runs = _run(chapter, plan, options)
         rows += [report.row(chapter, claim, runs, options.scale) for claim in chosen]
         if options.live:
@@ -201,7 +212,7 @@ def _judge(options) -> int:
     print(report.judged(rows, not_run))
     if options.json is not None:
         trained_on = sweeps.hardware(options.workers)
-        _write_json(Path(options.json), [row.as_json() | {"hardware": trained_on} for row in rows])
+        write_json(Path(options.json), [row.as_json() | {"hardware": trained_on} for row in rows])
     return 1 if any(row.differs for row in rows) else 0
 
 
@@ -251,37 +262,11 @@ def _workers(options) -> sweeps.Workers:
 
 
 def _writable(path: Path) -> None:
-    """Refuse a file that cannot be written before hours are spent on what goes into it; leave no trace."""
+    """Refuse a file that cannot be written before hours are spent on what goes into it."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        if not _is_device(path):
-            with tempfile.TemporaryFile(dir=path.parent):
-                pass
+        refuse_unwritable(path)
     except OSError as error:
         raise BadInput(f"--json {path}: {error.strerror}; name a file that can be written") from error
-
-
-def _write_json(path: Path, rows: list[dict]) -> None:
-    """Write the whole file or leave the old one as it was."""
-    text = json.dumps(rows, indent=1) + "\n"
-    whole = path.resolve()  # where a link leads
-    part = path if _is_device(path) else whole.with_name(f"{uuid.uuid4().hex}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        if part != path:
-            part.replace(whole)
-    except OSError as error:
-        if part != path:
-            part.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _is_device(path: Path) -> bool:
-    """Whether the path is a terminal, a pipe or the like, which is written to and never replaced."""
-    return (path.exists() and not path.is_file()) or path.parent == Path("/dev")
 
 
 def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
@@ -303,21 +288,10 @@ def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
         if absent := {claim.id for claim in chapter.claims} & set(options.claims) - planned:
             raise NotBuilt(f"{min(absent)} is not planned at {options.scale} scale: use --scale laptop")
         if chapter.name in options.claims:
-            chapter.arms(options.scale)  # refuses a scale at which it has no plan
+            chapter.specs(options.scale)  # refuses a scale at which it has no plan
     chosen = [(c, [claim for claim in c.claims_at(options.scale) if asked(c, claim)]) for c in CHAPTERS]
     chosen = [(chapter, some) for chapter, some in chosen if some or (live and chapter.live())]
     return chosen
-
-
-def _plan(chapter: Chapter, chosen: list[Claim], options, seeds: int | None = None) -> sweeps.Plan:
-    """Every arm of the chosen claims with as many seeds as the most demanding of them asks for."""
-    specs, plan = chapter.arms(options.scale), {}
-    for claim in chosen:
-        count = options.seeds or seeds or report.seeds_to_judge(claim, options.scale)
-        for arm in claim.arms:
-            most = max(count, len(plan[arm][1]) if arm in plan else 0)
-            plan[arm] = (specs[arm], range(options.first_seed, options.first_seed + most))
-    return plan
 
 
 def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
@@ -338,116 +312,75 @@ def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
 
 
 def _record(options) -> int:
-    alone = options.claims or options.all or options.first_seed or options.scale != "laptop"
-    if options.confirm and (alone or options.grid):
-        raise BadInput("--confirm does every record: leave out claims, --all, --grid, --first-seed and --scale")
-    if options.against is not None and not options.confirm:
-        raise BadInput("--against belongs to --confirm: name both, or neither")
-    if options.against is not None and (options.device == "cuda" or options.scheduler):
-        raise BadInput("--against compares runs on the CPU of this machine: leave out --device and --scheduler")
-    if options.against is not None and not (Path(options.against) / "src" / "whyresnets").is_dir():
-        raise BadInput(f"--against {options.against}: no src/whyresnets there; name a checkout of this repository")
-    if options.grid and (options.seeds or options.first_seed):
-        raise BadInput("--grid records whole grids: leave out --seeds and --first-seed")
-    options.all = options.all or options.confirm
+    _check_record(options)
     _check(options)
-    wanted = _wanted(options)
-    if not os.access(store.RECORDS if store.RECORDS.exists() else store.RECORDS.parent, os.W_OK):
-        raise BadInput(f"the folder of records, {store.RECORDS}, cannot be written: install with pip install -e .")
+    if not os.access(records.RECORDS if records.RECORDS.exists() else records.RECORDS.parent, os.W_OK):
+        raise BadInput(f"the folder of records, {records.RECORDS}, cannot be written: install with pip install -e .")
+    if options.rehearse is not None:
+        return _rehearse(options)
     if options.confirm:
-        return max([_confirm(chapter, options) for chapter in CHAPTERS])
-    plans = {chapter: _to_record(chapter, chosen, options) for chapter, chosen in wanted}
+        return _confirm(options)
+    plans = {}
+    for chapter, chosen in _wanted(options):
+        whole = options.all or chapter.name in options.claims
+        asked = chosen, options.scale, options.first_seed, options.seeds, whole
+        is_grid = options.grid
+        plans[chapter.name] = (
+            chapter,
+            recording.grid_plan(chapter, options.scale) if is_grid else recording.record_plan(chapter, *asked),
+        )
     trained_on = sweeps.hardware(options.workers)
-    for chapter, (name, plan) in plans.items():
-        runs = {arm: store.without(found, chapter.unread) for arm, found in _run(chapter, plan, options).items()}
-        whole = [found for arm, found in runs.items() if arm in chapter.whole]
-        others = [found for arm, found in runs.items() if arm not in chapter.whole]
-        for found, small in ((others, chapter.compact or options.scale == "paper"), (whole, False)):
-            if found:
-                path = store.write_record(name, found, trained_on, small, not options.grid)
+    for chapter, (name, plan) in plans.values():
+        runs = _run(chapter, plan, options)
+        path = recording.keep(chapter, name, runs, options.scale, options.grid, trained_on)
         print(f"recorded {len(runs)} arms in {path}")
     return 0
 
 
-def _to_record(chapter: Chapter, chosen: list[Claim], options) -> tuple[str, sweeps.Plan]:
-    """The name of the record, and what to run for it; refused here if it may not be written."""
-    if options.grid:
-        name, plan = chapter.grid_record(options.scale), _grid(chapter, options.scale)
-        if not plan:
-            raise NotBuilt(f"{chapter.name} has no learning-rate grid at {options.scale} scale: leave out --grid")
-    else:
-        name, usual = f"{chapter.name}-{options.scale}", report.seeds_to_record(options.scale)
-        plan = _plan(chapter, chosen, options, usual)
-        if options.all or chapter.name in options.claims:  # the arms that are shown only, too
-            seeds = next(iter(plan.values()))[1]
-            plan |= {arm: (spec, seeds) for arm, spec in chapter.arms(options.scale).items() if arm not in plan}
-        if options.seeds is None:  # what has more seeds keeps them
-            recorded = chapter.recorded(options.scale, options.first_seed)
-            most = {
-                arm: max(len(seeds), len(recorded[arm].seeds) if arm in recorded else 0)
-                for arm, (_, seeds) in plan.items()
-            }
-            first = options.first_seed
-            plan = {arm: (spec, range(first, first + most[arm])) for arm, (spec, _) in plan.items()}
-    store.refuse_fewer(name, plan.values())
-    return name, plan
+def _check_record(options) -> None:
+    """Refuse options of ``record`` that do not go together."""
+    alone = options.claims or options.all or options.first_seed or options.scale != "laptop" or options.grid
+    for name in ("confirm", "rehearse"):
+        if getattr(options, name) and alone:
+            raise BadInput(f"--{name} does every record: leave out claims, --all, --grid, --first-seed and --scale")
+    if options.rehearse is not None and options.confirm:
+        raise BadInput("--rehearse writes what --confirm --against reads: name one of them")
+    if options.against is not None and not options.confirm:
+        raise BadInput("--against belongs to --confirm: name both, or neither")
+    short = options.against is not None or options.rehearse is not None
+    if short and (options.device == "cuda" or options.scheduler):
+        raise BadInput("runs are compared on the CPU of this machine: leave out --device and --scheduler")
+    if options.against is not None and not Path(options.against).with_suffix(".json").exists():
+        raise BadInput(f"--against {options.against}: no such file; `whyresnets record --rehearse FILE` writes one")
+    if options.grid and (options.seeds or options.first_seed):
+        raise BadInput("--grid records whole grids: leave out --seeds and --first-seed")
 
 
-def _confirm(chapter: Chapter, options) -> int:
+def _rehearse(options) -> int:
+    path = Path(options.rehearse).with_suffix(".json")
+    _writable(path)
+    found = recording.rehearse(CHAPTERS, options.jobs, options.workers)
+    records.write(path, found)
+    print(f"rehearsed {len(found.about)} entries in {path}")
+    return 0
+
+
+def _confirm(options) -> int:
     """Run the first seeds of every entry again (one unless --seeds says); 1 if some bit came out otherwise."""
+    against = options.against and records.read(Path(options.against).with_suffix(".json"))
+    with_what = "the rehearsal" if against else "the record"
     status = 0
-    scales = [scale for scale in SCALES if scale != "paper"]  # made on GPUs, which round differently
-    names = {chapter.grid_record(scale) for scale in scales} | {f"{chapter.name}-{scale}" for scale in scales}
-    for name in sorted(names):
-        if (record := store.record(name)) is None:
-            continue
-        entries = {key: (spec, first) for (spec, first), key in record.entries.items() if key in record.stale}
-        vouched = {record.vouched(key) for key in entries}
-        if options.against is not None and len(vouched) > 1:
-            raise BadInput(
-                f"{name} was last vouched for by several versions ({', '.join(sorted(vouched))}): record again"
-            )
-        seeds = {key: record.about[key]["seeds"][: options.seeds or 1] for key in entries}
-        plan = {key: (spec, seeds[key]) for key, (spec, _) in entries.items()}
-        if not plan:
-            continue
-        earlier, source = None, "".join(vouched)
-        if options.against is not None:
-            # They pass through warm-up, schedule and readings; what only a later step could do is not tried.
-            plan = {key: (spec.cut(SHORT), some) for key, (spec, some) in plan.items()}
-            written = {key: record.about[key]["spec"] for key in plan}
-            fields = {key: {name: getattr(spec, name) for name in written[key]} for key, (spec, _) in plan.items()}
-            try:
-                earlier = list(sweeps.run_by(Path(options.against), source, plan, fields, options.jobs).values())
-            except sweeps.OtherCode as error:
-                print(f"{name}: not compared; {error}")
-                status = 1
-                continue
-        # Under the Spec of the entry, by which it is found, though they may have fewer steps.
-        runs = [Runs(entries[key][0], again.seeds, again.arrays) for key, again in _run(chapter, plan, options).items()]
-        differ = store.confirm(name, runs, earlier, source)
-        compared = f"with {source}, here" if earlier else "with the record"
-        same = len(runs) - len(differ)
-        print(
-            f"{name}: {same} of {len(runs)} entries made by other code came out bit for bit alike, compared {compared}"
-        )
-        status |= bool(differ)
+    for name in recording.names_of(CHAPTERS):
+        seeds = options.seeds or 1
+        alike, differ, left = recording.confirm(name, seeds, options.jobs, options.workers, against)
+        if alike or differ:
+            made = f"{len(alike)} of {len(alike) + len(differ)} entries made by other code came out bit for bit alike"
+            print(f"{name}: {made}, compared with {with_what}")
+        if left:
+            why = "their data are not at hand, or the rehearsal is not of the code that last vouched for them"
+            print(f"{name}: {len(left)} entries not compared: {why if against else 'their data are not at hand'}")
+        status |= bool(differ or left)
     return status
-
-
-def _grid(chapter: Chapter, scale: str) -> sweeps.Plan:
-    """Five tuning seeds a rate, three where a run is long, two on CIFAR-10, twenty where seeds train together."""
-
-    def seeds(spec: Spec) -> int:
-        if spec.together:
-            return claims.RECORD_SEEDS
-        return 2 if spec.data == "cifar10" else 3 if spec.steps > 500 else 5
-
-    return {
-        f"{arm} at {spec.rate:g}": (spec, range(10000, 10000 + seeds(spec)))
-        for arm, specs in chapter.grids(scale).items()
-        for spec in specs
-    }
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ process a core, the plain loop with PyTorch's own threads. They take turns, so t
 On a GPU both train in bfloat16, this library with one process or a few, the plain loop with as many readers as it can.
 """
 
-import contextlib
 import functools
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,20 +14,22 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from whyresnets import data, store, sweeps, training
-from whyresnets.models import ConvNet, option_a
+from whyresnets import data, sweeps
+from whyresnets.nets.architecture import Conv
+from whyresnets.nets.conv import option_a
 from whyresnets.report import Table
-from whyresnets.training import Spec
+from whyresnets.spec import SGD, Spec, Task
+from whyresnets.store.provenance import hardware, versions
+from whyresnets.training.augmentation import PAD
+from whyresnets.training.descent import descend
+from whyresnets.training.start import begin, generator
 
 ROUNDS = 5  # of each side, in turns; their median counts
 # Random ones of CIFAR-10's shape: the time does not depend on what they show. On a GPU as many as there are, so that
 # the plain loop's readers have as long epochs as they would.
 IMAGES = {"cpu": 2048, "cuda": 50_000}
-MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product is a ceiling (chosen by us)
-COPIED = {"cpu": 2**27, "cuda": 2**30}  # numbers of 4 bytes in the copy that is the other (chosen by us)
+MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product is the ceiling (chosen by us)
 READERS = 8  # processes of the plain loop's DataLoader beside a GPU, at most (chosen by us)
 
 
@@ -47,19 +47,19 @@ class Workload:
 
 
 EPOCH = 390  # steps
-FULL_SIZE = Spec("residual", 20, steps=12, data="cifar10", widths=(16, 32, 64), batch=128)
+FULL_SIZE = Spec(Conv(20, "residual", (16, 32, 64)), Task("cifar10", batch=128), SGD(steps=12))
 AUGMENTED = FULL_SIZE.but(augment=True)  # as He et al. 2015, section 4.2
 HALF_BITS = AUGMENTED.but(precision="bfloat16")
 ON_A_GPU = HALF_BITS.but(depth=56, steps=600)  # steps: some seconds (chosen by us)
 WORKLOADS = {
     "cpu": (
-        Workload("ResNet-20 on digits, half of He et al.'s widths, batch 64", Spec("residual", 20), 100),
+        Workload("ResNet-20 on digits, half of He et al.'s widths, batch 64", Spec(Conv(20, "residual")), 100),
         Workload("ResNet-20 at CIFAR-10 size, batch 128", FULL_SIZE, EPOCH),
         Workload("with He et al.'s pad, crop and mirror", AUGMENTED, EPOCH),
         Workload("in bfloat16, too, the plain loop in float32", HALF_BITS, EPOCH),
     ),
     "cuda": tuple(
-        Workload(f"ResNet-{spec.depth} at CIFAR-10 size, {seeds} at a time", spec, 64_000, seeds)
+        Workload(f"ResNet-{spec.net.depth} at CIFAR-10 size, {seeds} at a time", spec, 64_000, seeds)
         for spec, seeds in ((ON_A_GPU.but(depth=20), 1), (ON_A_GPU, 1), (ON_A_GPU, 4))
     ),
 }
@@ -78,7 +78,7 @@ def images(name: str, device: str = "cpu") -> tuple[Tensor, Tensor]:
     if name == "digits":
         digits = data.load(name)
         return digits.x_train, digits.y_train
-    draws = training.generator(0, "bench")
+    draws = generator(0, "bench")
     pixels = torch.randint(0, 256, (IMAGES[device], 32, 32, 3), generator=draws, dtype=torch.uint8)
     return pixels, torch.randint(0, 10, (IMAGES[device],), generator=draws)
 
@@ -92,22 +92,23 @@ def _dataset(name: str, device: str = "cpu") -> data.Dataset:
 
 
 def ours(spec: Spec, seed: int, device: str = "cpu") -> list[float]:
-    """One seed as :func:`whyresnets.training.train` trains it, on one thread; the loss at each step, in nats (T,)."""
+    """One seed as the library trains it, on one thread; the loss at each step, in nats (T,)."""
     torch.set_num_threads(1)
-    return training.descend(spec, training.begin(spec, seed, _dataset(spec.data, device), device))
+    start = begin(spec, seed, _dataset(spec.task.data, device), device)
+    return descend(spec, [start])[0]["curve"].tolist()
 
 
 class PlainNet(nn.Module):
-    """The residual network of :class:`whyresnets.models.ConvNet` as one usually writes it, with torch.nn layers."""
+    """The residual network of :class:`whyresnets.nets.conv.ConvNet` as one usually writes it, with torch.nn layers."""
 
-    def __init__(self, net: ConvNet):
+    def __init__(self, net: Conv, channels: int):
         super().__init__()
-        self.stem = _layer(net.channels, net.widths[0])
+        self.stem = _layer(channels, net.widths[0])
         self.units, self.shapes = nn.ModuleList(), []
         for _, before, width, stride in net.units:
             self.units.append(nn.ModuleList([_layer(before, width, stride), _layer(width, width)]))
             self.shapes.append((width - before, stride))
-        self.head = nn.Linear(net.widths[-1], net.classes)
+        self.head = nn.Linear(net.widths[-1], 10)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores (B, classes), dimensionless."""
@@ -127,7 +128,7 @@ class _Pictures(torch.utils.data.Dataset):
     def __init__(self, pixels: Tensor, labels: Tensor, augment: bool):
         from torchvision import transforms
 
-        random = [transforms.RandomCrop(32, padding=data.PAD), transforms.RandomHorizontalFlip()] if augment else []
+        random = [transforms.RandomCrop(32, padding=PAD), transforms.RandomHorizontalFlip()] if augment else []
         normal = transforms.Normalize((0.5, 0.5, 0.5), (1, 1, 1))
         self.transform = transforms.Compose([*random, transforms.ToTensor(), normal])
         self.pixels, self.labels = pixels.numpy(), labels
@@ -146,15 +147,16 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
 
     It returns the loss at each step, in nats (T,). In float32 on a CPU; on a GPU in the precision of the Spec.
     """
-    x, y = images(spec.data, device)
-    pictures = torch.utils.data.TensorDataset(x, y) if x.is_floating_point() else _Pictures(x, y, spec.augment)
+    x, y = images(spec.task.data, device)
+    pictures = torch.utils.data.TensorDataset(x, y) if x.is_floating_point() else _Pictures(x, y, spec.task.augment)
     order = torch.Generator().manual_seed(0)
     readers = {"num_workers": min(READERS, sweeps.cores()), "persistent_workers": True, "pin_memory": True}
-    more = readers if device == "cuda" else {}
-    loader = torch.utils.data.DataLoader(pictures, spec.batch, shuffle=True, drop_last=True, generator=order, **more)
-    net = PlainNet(spec.net(_dataset(spec.data).x_train.shape[1:])).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(net.parameters(), spec.rate, spec.momentum, weight_decay=spec.weight_decay)
-    half = device == "cuda" and spec.precision == "bfloat16"
+    how = {"shuffle": True, "drop_last": True, "generator": order, **(readers if device == "cuda" else {})}
+    loader = torch.utils.data.DataLoader(pictures, spec.task.batch, **how)
+    net = PlainNet(spec.net, _dataset(spec.task.data).channels).to(device, memory_format=torch.channels_last)
+    sgd = spec.optimiser
+    optimiser = torch.optim.SGD(net.parameters(), sgd.rate, sgd.momentum, weight_decay=sgd.weight_decay)
+    half = device == "cuda" and sgd.precision == "bfloat16"
 
     def endless() -> Iterator:
         while True:
@@ -163,7 +165,7 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
     def loop() -> list[float]:
         torch.set_num_threads(sweeps.cores())
         losses = []
-        for _, (images, labels) in zip(range(spec.steps), endless(), strict=False):
+        for _, (images, labels) in zip(range(sgd.steps), endless(), strict=False):
             images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
             labels = labels.to(device, non_blocking=True)
             with torch.autocast(device, torch.bfloat16, enabled=half):
@@ -181,38 +183,26 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a job does, or what a machine does in a second at best.
-
-    ``gflop``: floating-point operations, and ``gbyte``: bytes moved, both in the unit of 1e9.
-    """
-
-    gflop: float
-    gbyte: float
-
-
-@dataclass(frozen=True)
 class Throughput:
     """What one ``workload`` gave.
 
-    ``ours`` and ``plain`` are the jobs an hour of each side, a number a round; ``work`` is that of a job, in
-    1e9 floating-point operations and 1e9 bytes.
+    ``ours`` and ``plain`` are the jobs an hour of each side, a number a round; ``gflop`` is what a job
+    does, in 1e9 floating-point operations.
     """
 
     workload: Workload
     ours: list[float]
     plain: list[float]
-    work: Work
+    gflop: float
 
     @property
     def ratio(self) -> float:
-        """Median of ours over median of the plain loop's, dimensionless."""
+        """Median of ours over median of the plain loop's."""
         return statistics.median(self.ours) / statistics.median(self.plain)
 
-    def share(self, side: list[float], ceilings: Work) -> tuple[float, float]:
-        """Shares of both ceilings that a side reaches, dimensionless: of arithmetic, and of memory."""
-        jobs_a_second = statistics.median(side) / 3600
-        return jobs_a_second * self.work.gflop / ceilings.gflop, jobs_a_second * self.work.gbyte / ceilings.gbyte
+    def share(self, side: list[float], ceiling: float) -> float:
+        """The share of the ceiling, in 1e9 operations a second, that a side reaches."""
+        return statistics.median(side) / 3600 * self.gflop / ceiling
 
 
 def throughput(workload: Workload, device: str = "cpu", rounds: int = ROUNDS) -> Throughput:
@@ -221,15 +211,13 @@ def throughput(workload: Workload, device: str = "cpu", rounds: int = ROUNDS) ->
 
     spec, jobs = workload.spec, workload.together or sweeps.cores()
     loop, mine, others = plain(spec, device), [], []
-    scale = 3600 * spec.steps / workload.job  # jobs an hour = scale * jobs / seconds
+    scale = 3600 * spec.optimiser.steps / workload.job  # jobs an hour = scale * jobs / seconds
     with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_jobs=jobs) as workers:
         for _ in range(rounds + 1):
             others.append(scale / _seconds(loop))
             tasks = [joblib.delayed(ours)(spec, seed, device) for seed in range(jobs)]
             mine.append(scale * jobs / _seconds(lambda tasks=tasks: workers(tasks)))
-    one = work(spec)
-    times = workload.job / spec.steps
-    return Throughput(workload, mine[1:], others[1:], Work(one.gflop * times, one.gbyte * times))
+    return Throughput(workload, mine[1:], others[1:], work(spec) * workload.job / spec.optimiser.steps)
 
 
 def _seconds(act: Callable) -> float:
@@ -238,53 +226,30 @@ def _seconds(act: Callable) -> float:
     return time.perf_counter() - clock
 
 
-class _Bytes(TorchDispatchMode):
-    """Counts the bytes that operations read and write, each as if nothing were left in a cache from the one before."""
-
-    moved = 0
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        found = operation(*args, **(kwargs or {}))
-        for part in tree_leaves((args, kwargs, found if not operation.is_view else ())):
-            if isinstance(part, Tensor) and not operation.is_view:
-                self.moved += part.nbytes
-        return found
-
-
-def work(spec: Spec) -> Work:
-    """What ``spec.steps`` training steps do: floating-point operations as torch counts them, and bytes moved.
-
-    Both in the unit of 1e9. Bytes: of all inputs and outputs of every operation of a step, so an upper bound where
-    operations are fused or find their input in a cache.
-    """
+def work(spec: Spec) -> float:
+    """What ``spec.steps`` training steps do, in 1e9 floating-point operations, as torch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
 
     one = spec.but(steps=1)
     with FlopCounterMode(display=False) as counter:
-        training.descend(one, training.begin(one, 0, _dataset(spec.data)))
-    start = training.begin(one, 0, _dataset(spec.data))
-    with _Bytes() as bytes_:
-        training.descend(one, start)
-    return Work(counter.get_total_flops() * spec.steps / 1e9, bytes_.moved * spec.steps / 1e9)
+        ours(one, 0)
+    return counter.get_total_flops() * spec.optimiser.steps / 1e9
 
 
-def ceilings(device: str = "cpu") -> Work:
-    """A large matrix product, float32 on all cores or bfloat16 on a GPU, and a large copy, read and written.
+def ceiling(device: str = "cpu") -> float:
+    """A large matrix product, float32 on all cores or bfloat16 on a GPU, in 1e9 floating-point operations a second.
 
-    Of torch's two libraries for the product on a CPU, the faster one counts.
+    Of torch's two libraries for it on a CPU, the faster one counts.
     """
     torch.set_num_threads(sweeps.cores())
     side, dtype = MATRIX[device], torch.float32 if device == "cpu" else torch.bfloat16
-    draws = training.generator(0, "bench")
+    draws = generator(0, "bench")
     a, b = (torch.randn(side, side, generator=draws).to(device, dtype) for _ in range(2))
     ways = [lambda: a @ b]
     if device == "cpu" and torch.backends.mkldnn.is_available():  # on some processors twice as fast as `@`
         packed = a.to_mkldnn(), b.to_mkldnn()
         ways.append(lambda: F.linear(*packed))
-    gflop = max(2 * side**3 / 1e9 / _best(way, device) for way in ways)
-    source = torch.ones(COPIED[device], device=device)
-    target = torch.empty_like(source)
-    return Work(gflop, 2 * source.nbytes / 1e9 / _best(lambda: target.copy_(source), device))
+    return max(2 * side**3 / 1e9 / _best(way, device) for way in ways)
 
 
 def _best(way: Callable, device: str) -> float:
@@ -310,17 +275,15 @@ REST = "dispatch and the rest"
 
 
 def shares(spec: Spec, device: str = "cpu") -> dict[str, float]:
-    """Where this library's time goes on one thread: kind of work -> share of the wall time, dimensionless.
+    """Where this library's time goes on one thread: kind of work -> share of the wall time.
 
-    On a GPU: of the first few steps, which are not yet replayed; what is left of the wall time there, is waiting.
+    What is left of the wall time on a GPU, is waiting.
     """
     torch.set_num_threads(1)
-    spec = spec if device == "cpu" else spec.but(steps=training.EAGER)
     ours(spec, 0, device)
-    start = training.begin(spec, 1, _dataset(spec.data, device), device)
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (device == "cuda")
-    with _quiet(), torch.profiler.profile(activities=kinds, acc_events=True) as profile:
-        seconds = _seconds(lambda: training.descend(spec, start))
+    with torch.profiler.profile(activities=kinds, acc_events=True) as profile:
+        seconds = _seconds(lambda: ours(spec, 1, device))
     spent = dict.fromkeys(KINDS, 0.0)
     for event in profile.key_averages():
         kind = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), None)
@@ -334,21 +297,17 @@ def shares(spec: Spec, device: str = "cpu") -> dict[str, float]:
 # --- Tables -----------------------------------------------------------------------------------------
 
 
-def speed(results: Sequence[Throughput], ceilings: Work) -> Table:
-    """Jobs an hour of both sides, their ratio with its range over the rounds, and our shares of both ceilings."""
+def speed(results: Sequence[Throughput], ceiling: float) -> Table:
+    """Jobs an hour of both sides, their ratio with its range over the rounds, and both sides' shares of the ceiling."""
     rows = []
     for result in results:
         ratios = [a / b for a, b in zip(result.ours, result.plain, strict=True)]
         hourly = (f"{statistics.median(side):.3g}" for side in (result.ours, result.plain))
-        shared = (f"{100 * share:.0f}%" for share in result.share(result.ours, ceilings))
-        theirs = f"{100 * result.share(result.plain, ceilings)[0]:.0f}%"
+        shared = (f"{100 * result.share(side, ceiling):.0f}%" for side in (result.ours, result.plain))
         spread = f"**{result.ratio:.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
-        rows.append((f"{result.workload.says}, {result.workload.job:,} steps", *hourly, spread, *shared, theirs))
-    head = ("job", "jobs an hour", "plain loop", "ratio", "arithmetic", "memory", "plain loop's arithmetic")
-    note = (
-        f"Medians of {ROUNDS} rounds in turns. Shares are of two ceilings: a matrix product, {ceilings.gflop:,.0f} "
-        f"GFLOP/s, and a copy, {ceilings.gbyte:,.0f} GB/s; the bytes are counted as if no cache held any."
-    )
+        rows.append((f"{result.workload.says}, {result.workload.job:,} steps", *hourly, spread, *shared))
+    head = ("job", "jobs an hour", "plain loop", "ratio", "share of the ceiling", "plain loop's")
+    note = f"Medians of {ROUNDS} rounds in turns. The ceiling is a matrix product on all cores, {ceiling:,.0f} GFLOP/s."
     return Table(head, rows, note)
 
 
@@ -359,35 +318,18 @@ def where(spent: Mapping[str, Mapping[str, float]]) -> Table:
     return Table(("where the time goes", *kinds), rows, "Profiled, which makes dispatch look dearer than it is.")
 
 
-def as_json(result: Throughput, shares: Mapping[str, float], ceilings: Work, device: str) -> dict:
+def as_json(result: Throughput, shares: Mapping[str, float], ceiling: float, device: str) -> dict:
     """What ``bench --json`` writes of a workload."""
-    arithmetic, memory = result.share(result.ours, ceilings)
     return {
         "workload": result.workload.says,
         "steps": result.workload.job,
         "jobs_an_hour": result.ours,
         "plain_jobs_an_hour": result.plain,
         "ratio": result.ratio,
-        "gflop_a_job": result.work.gflop,
-        "gbyte_a_job": result.work.gbyte,
-        "ceiling_gflop_s": ceilings.gflop,
-        "ceiling_gbyte_s": ceilings.gbyte,
-        "share_of_ceiling": arithmetic,
-        "share_of_memory_ceiling": memory,
+        "gflop_a_job": result.gflop,
+        "ceiling_gflop_s": ceiling,
+        "share_of_ceiling": result.share(result.ours, ceiling),
         "where_the_time_goes": dict(shares),
-        "hardware": store.hardware(device),
-        "versions": store.versions(),
+        "hardware": hardware(device),
+        "versions": versions(),
     }
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The profiler's C++ part writes to standard error whether one asks or not."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

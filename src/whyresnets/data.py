@@ -1,31 +1,40 @@
 """Data sets as tensors: scikit-learn's digits (bundled, the default), CIFAR-10, Fashion-MNIST, Gaussian points."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-NAMES = ("digits", "digits-4x4", "gaussian-2", "gaussian-4", "cifar10", "fashion_mnist")
-# SHA-256 of the tensors below, so that a record knows its data where the files are not at hand.
-# Fashion-MNIST has none: its files were not at hand; torchvision checks them as it downloads.
-CHECKSUMS = {
-    "digits": "5dcddd1b7a82872949a086a467f6beabd8db244b932513d22f6bf83400205648",
-    "digits-4x4": "f42465bcce1fd2ffe66f7867bd66b271be20041dbc1c4f80232eaf9c98c553f1",
-    "gaussian-2": "09fecc078fbf8f6aa8eee3f46206b5bd214bbbe5f0138f448b78a72e2dd6d919",
-    "gaussian-4": "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac",
-    "cifar10": "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28",
-}
-PAD = 4  # pixels on each side before a random crop: He et al. 2015, section 4.2
 DOWNLOAD_TIMEOUT = 30  # seconds without an answer; chosen by us
-OUTPUTS = {"gaussian-2": 1, "gaussian-4": 3}  # of a network for these data: what a teacher says; elsewhere, ten classes
 GAUSSIAN_POINTS = 256  # to learn, and as many to test; chosen by us
 TRAIN_DIGITS = 1400  # of 1,797; chosen by us: the rest, 397, are for testing
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a data set before it is read.
+
+    Attributes
+    ----------
+    load : makes its tensors, given its name
+    checksum : SHA-256 of those, so that a record knows its data where the files are not at hand; "": not known
+    outputs : of a network for these data: classes, or the numbers that a teacher says
+    labelled : whether its points have classes of their own; others need a teacher
+    """
+
+    load: Callable[[str], Dataset]
+    checksum: str = ""
+    outputs: int = 10
+    labelled: bool = True
 
 
 class DataMissing(Exception):
@@ -62,40 +71,13 @@ def load(name: str = "digits") -> Dataset:
     Raises
     ------
     ValueError
-        If ``name`` is not one of :data:`NAMES`.
+        If ``name`` is not one of :data:`DATASETS`.
     DataMissing
         If torchvision neither finds the files nor can download them, or they are not what they should be.
     """
-    if name not in NAMES:
-        raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
-    if name.startswith("digits"):
-        return _digits(name)
-    return _gaussian(name) if name.startswith("gaussian") else _from_torchvision(name)
-
-
-def augmentation_draws(images: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What is random about the augmentation of so many images: shifts (2, images, 1) and mirrors (images, 1).
-
-    Shifts down and right, in pixels from 0 to 8; mirrors of bool, true half of the time. Source: He et al. 2015,
-    section 4.2. The draws come from ``generator`` alone.
-    """
-    shifts = torch.randint(0, 2 * PAD + 1, (2, images, 1), generator=generator)
-    return shifts, torch.rand(images, 1, generator=generator) < 0.5
-
-
-def augmented(x: Tensor, shifts: Tensor, mirrored: Tensor) -> Tensor:
-    """Each image padded by 4 zeros, cropped back at its shift, and mirrored where it says so; shape of ``x``.
-
-    Source: He et al. 2015, section 4.2. ``x`` is (B, channels, height, width), dimensionless; for the others see
-    :func:`augmentation_draws`.
-    """
-    images, _, height, width = x.shape
-    rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
-    down, right = shifts
-    rows, columns = rows + down, right + torch.where(mirrored, columns.flip(0), columns)
-    padded = F.pad(x, (PAD, PAD, PAD, PAD)).permute(0, 2, 3, 1)
-    image = torch.arange(images, device=x.device)[:, None, None]
-    return padded[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}")
+    return DATASETS[name].load(name)
 
 
 def folder() -> Path:
@@ -109,6 +91,8 @@ def folder() -> Path:
 
 def _digits(name: str) -> Dataset:
     """All 8x8 pixels; or, as "digits-4x4", the mean of every four: as real, and a quarter of the weights."""
+    import torch
+    import torch.nn.functional as F
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -124,6 +108,7 @@ def _digits(name: str) -> Dataset:
 def _gaussian(name: str) -> Dataset:
     """Points of R^2 or R^4 as images of one row; they have no class (all are 0), a teacher gives them their targets."""
     import numpy as np
+    import torch
 
     points = np.random.default_rng(0).standard_normal((2 * GAUSSIAN_POINTS, 1, 1, int(name[-1])))
     x = torch.tensor(points.round(3), dtype=torch.float32)  # rounded: the same on every machine
@@ -132,6 +117,7 @@ def _gaussian(name: str) -> Dataset:
 
 
 def _from_torchvision(name: str) -> Dataset:
+    import torch
     from torchvision import datasets
 
     kind = {"cifar10": datasets.CIFAR10, "fashion_mnist": datasets.FashionMNIST}[name]
@@ -167,9 +153,24 @@ def _dataset(name: str, x_train: Tensor, y_train: Tensor, x_test: Tensor, y_test
     for part in (x_train, y_train, x_test, y_test):
         checksum.update(part.contiguous().numpy().tobytes())
     found = checksum.hexdigest()
-    if found != CHECKSUMS.get(name, found):
+    if found != (DATASETS[name].checksum or found):
         raise DataMissing(
             f"{name} is damaged or not the expected version: remove it from {folder()} and fetch it again"
         )
     mean, scale = x_train.mean(0), (x_train - x_train.mean(0)).std()
     return Dataset(name, (x_train - mean) / scale, y_train, (x_test - mean) / scale, y_test, found)
+
+
+# Fashion-MNIST has no checksum: its files were not at hand; torchvision checks them as it downloads.
+DATASETS = {
+    "digits": About(_digits, "5dcddd1b7a82872949a086a467f6beabd8db244b932513d22f6bf83400205648"),
+    "digits-4x4": About(_digits, "f42465bcce1fd2ffe66f7867bd66b271be20041dbc1c4f80232eaf9c98c553f1"),
+    "gaussian-2": About(
+        _gaussian, "09fecc078fbf8f6aa8eee3f46206b5bd214bbbe5f0138f448b78a72e2dd6d919", outputs=1, labelled=False
+    ),
+    "gaussian-4": About(
+        _gaussian, "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac", outputs=3, labelled=False
+    ),
+    "cifar10": About(_from_torchvision, "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28"),
+    "fashion_mnist": About(_from_torchvision),
+}

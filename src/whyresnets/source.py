@@ -1,8 +1,8 @@
 """Which code decides a result: a hash for each Spec, over definitions and not over files.
 
-A result is decided by what is reached from :data:`ROOTS` and from the net of its family, definition by definition:
-whatever file a definition stands in, and whatever else stands beside it. A pure move changes no hash, and a new rule
-or a new family leaves the records of the others alone.
+A result is decided by what is reached from :data:`ROOTS`, definition by definition, whatever file a definition stands
+in and whatever stands beside it; of a table, only by the rows that the Spec names. A pure move changes no hash, and a
+new rule, reading, data set or family leaves the records of the others alone.
 """
 
 import ast
@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
-DECISIVE = ("data", "models", "measures", "curvature", "training")  # the rooms whose definitions may decide a result
+DECISIVE = ("data", "nets", "measures", "spec", "training")  # the rooms whose definitions may decide a result
 ROOTS = ("train", "train_together")  # what a sweep calls
-TABLES: tuple[
-    str, ...
-] = ()  # dictionaries of which a Spec picks rows by its own words: other rows are not its business
-FAMILY_OF = {"ConvNet": "conv", "DenseNet": "dense", "SkipNet": "skip"}  # whose nets are nobody else's business
+# Dictionaries of which a Spec picks rows by its own words and options: the other rows are not its business.
+TABLES = ("DATASETS", "FAMILIES", "NETS", "READINGS", "RULES", "STEPS", "WATCHED")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Definition:
     Attributes
     ----------
     name : as it is called
-    shape : its syntax, without docstrings, comments, layout, imports and the fields of data classes
+    shape : its syntax, without docstrings, comments, layout, imports, annotations and the fields of data classes
     uses : every name that occurs in it
     row : the key, if it is one row of a table (a dictionary with strings for keys), else ""
     """
@@ -43,7 +41,7 @@ class Definition:
 def source_hash(flat: Mapping[str, Any] | None = None) -> str:
     """A hash of the code that decides the results of a Spec, given as its flat dictionary; of all of it without one.
 
-    Not part of it: comments, docstrings, layout and imports; the fields of data classes and what refuses wrong
+    Not part of it: comments, docstrings, layout, imports, annotations; fields of data classes and what refuses wrong
     values for them, because a record holds those values itself; and the rows of a table that the Spec does not name.
     """
     return _hash(None if flat is None else frozenset(_named(flat)))
@@ -72,12 +70,11 @@ def reached(flat: Mapping[str, Any]) -> set[str]:
 
 
 def _reached(named: frozenset[str]) -> list[Definition]:
-    others = {net for net, family in FAMILY_OF.items() if family not in named}
     by_name: dict[str, list[Definition]] = {}
     for d in definitions():
-        if d.name not in others and (not d.row or d.row in named):
+        if not d.row or d.row in named:
             by_name.setdefault(d.name, []).append(d)
-    seen, waiting = set(), {*ROOTS, *FAMILY_OF} & set(by_name)
+    seen, waiting = set(), set(ROOTS)
     while waiting:
         seen |= waiting
         used = {name for known in waiting for d in by_name[known] for name in d.uses}
@@ -127,7 +124,7 @@ def _of_module(tree: ast.Module, known: set[str]) -> Iterator[Definition]:
                 yield Definition(name, ast.dump(plain), frozenset(uses), row)
 
 
-def _rows(table: ast.stmt) -> dict[str, ast.expr]:
+def _rows(table: Any) -> dict[str, ast.expr]:
     """Key -> value of a dictionary that is written out, with strings for keys."""
     return {ast.literal_eval(key): value for key, value in zip(table.value.keys, table.value.values, strict=True)}
 
@@ -146,11 +143,16 @@ class _Plain(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
-        node.body = _without_docstring(node.body) or [ast.Pass()]
+        node.body, node.returns = _without_docstring(node.body) or [ast.Pass()], None
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        refusals = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name in ("__post_init__", "_check")]
+        methods = [n for n in node.body if isinstance(n, ast.FunctionDef)]
+        refusals = [n for n in methods if n.name.startswith(("__post_init__", "_refuse"))]
         node.body = [n for n in node.body if not isinstance(n, ast.AnnAssign) and n not in refusals]
         self.generic_visit(node)
         node.body = _without_docstring(node.body) or [ast.Pass()]

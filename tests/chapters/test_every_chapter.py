@@ -1,16 +1,24 @@
 """What holds for every chapter: a whole record of today's code, tuned rates, robust verdicts."""
 
+import functools
+
 import numpy as np
 import pytest
 
-from whyresnets import claims, store, sweeps
+from whyresnets import sweeps
+from whyresnets.chapter import SIZES
 from whyresnets.chapters import CHAPTERS
-from whyresnets.training import Runs
+from whyresnets.claims.quantities import CHANCE, training_loss
+from whyresnets.claims.verdicts import LIVE_SEEDS, RECORD_SEEDS, judge
+from whyresnets.stats import loss_band
+from whyresnets.store import records
+from whyresnets.sweeps.sweep import cost
+from whyresnets.training.runs import Runs
 
 LIVE_BUDGET = 240  # core-seconds of a chapter's live plan (chosen by us: minutes on a laptop)
 CLAIMS = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims]
 LIVE = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims if claim.live]
-SCALES = ("laptop", *claims.SIZES)
+SCALES = ("laptop", *SIZES)
 GRIDS = [
     pytest.param(chapter, scale, arm, id=f"{arm}, {scale}")
     for chapter in CHAPTERS
@@ -18,19 +26,40 @@ GRIDS = [
     for arm in chapter.grids(scale)
 ]
 
+
+@functools.cache
+def recorded(chapter, first_seed: int) -> dict[str, Runs]:
+    """The record of a chapter, read once for all tests."""
+    return chapter.recorded(first_seed=first_seed)
+
+
+@functools.cache
+def both(chapter, arm: str) -> Runs:
+    """All recorded seeds of an arm, from 0 and from 1000 up."""
+    first, second = (recorded(chapter, seed)[arm] for seed in (0, 1000))
+    arrays = {name: np.concatenate([values, second[name]]) for name, values in first.arrays.items()}
+    return Runs(first.spec, first.seeds + second.seeds, arrays)
+
+
+@functools.cache
+def printed(chapter, claim) -> str | None:
+    """The printed word of a claim, judged once."""
+    return chapter.printed(claim).word
+
+
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 
 
 @each_chapter
 def test_the_record_is_complete_and_of_todays_code(chapter):
     names = [f"{chapter.name}-{scale}" for scale in SCALES] + [chapter.grid_record(scale) for scale in SCALES]
-    found = {name: store.record(name) for name in names}
+    found = {name: records.record(name) for name in names}
     assert all(record.stale == [] for record in found.values() if record), "run `whyresnets record --confirm`"
     assert found[f"{chapter.name}-laptop"] and found[f"{chapter.name}-grid"]
     for first_seed in (0, 1000):
         recorded = chapter.recorded(first_seed=first_seed)
-        assert set(recorded) == set(chapter.laptop)
-        assert all(len(runs.seeds) >= claims.RECORD_SEEDS for runs in recorded.values())
+        assert set(recorded) == set(chapter.specs())
+        assert all(len(runs.seeds) >= RECORD_SEEDS for runs in recorded.values())
 
 
 @each_chapter
@@ -47,44 +76,40 @@ def test_the_record_comes_out_again(chapter):
     The cheapest arm of each sort of net, and of each kind of projection.
     """
     recorded, seed, cheapest = chapter.recorded(), 3, {}
-    trained = [arm for arm, spec in chapter.laptop.items() if spec.steps]
-    for arm in sorted(trained, key=lambda a: -chapter.laptop[a].cost):
-        spec = chapter.laptop[arm]
-        cheapest[spec.rule == "plain", spec.family, spec.order, spec.project, spec.spread] = arm
+    specs = chapter.specs()
+    for arm in sorted((arm for arm, spec in specs.items() if spec.optimiser.steps), key=lambda a: -cost(specs[a])):
+        net, optimiser = specs[arm].net, specs[arm].optimiser
+        cheapest[net.rule == "plain", net.family, getattr(net, "order", ""), optimiser.project, optimiser.spread] = arm
     assert len(cheapest) >= 2
-    for arm in cheapest.values():
-        again = sweeps.run({arm: (chapter.laptop[arm], [seed])}, jobs=1, workers=sweeps.WITHOUT_CACHE)[arm]
-        assert again["curve"][0][:3] == pytest.approx(recorded[arm]["curve"][seed][:3], rel=1e-2)
+    plan = {arm: (specs[arm], [seed]) for arm in cheapest.values()}
+    again = sweeps.run(plan, workers=sweeps.WITHOUT_CACHE)
+    for arm in plan:
+        assert again[arm]["curve"][0][:3] == pytest.approx(recorded[arm]["curve"][seed][:3], rel=2e-2)
 
 
 @pytest.mark.parametrize(("chapter", "claim"), CLAIMS)
 def test_a_verdict_holds_on_seeds_that_nobody_had_looked_at(chapter, claim):
-    unseen = chapter.recorded(first_seed=1000)
-    assert all(min(runs.seeds) >= 1000 for runs in unseen.values())
-    assert claims.judge(claim, unseen).word == chapter.printed(claim).word
+    unseen = recorded(chapter, 1000)
+    assert all(min(unseen[arm].seeds) >= 1000 for arm in claim.arms)
+    assert judge(claim, unseen).word == printed(chapter, claim)
 
 
 @pytest.mark.parametrize(("chapter", "claim"), LIVE)
 def test_a_live_verdict_does_not_hang_on_which_seeds(chapter, claim):
     """Every group of recorded seeds, as many as a reader's run has, gives the printed word: that run should, too."""
-    first, second = (chapter.recorded(first_seed=seed) for seed in (0, 1000))
-    for start in range(0, 2 * claims.RECORD_SEEDS - claim.seeds + 1, 5):
-        group = {}
-        for arm in claim.arms:
-            runs, some = first[arm], slice(start, start + claim.seeds)
-            arrays = {k: np.concatenate([v, second[arm][k]])[some] for k, v in runs.arrays.items()}
-            group[arm] = Runs(runs.spec, (runs.seeds + second[arm].seeds)[some], arrays)
-        assert claims.judge(claim, group).word == chapter.printed(claim).word
+    for start in range(0, 2 * RECORD_SEEDS - claim.seeds + 1, 5):
+        group = {arm: both(chapter, arm).some(range(start, start + claim.seeds)) for arm in claim.arms}
+        assert judge(claim, group).word == printed(chapter, claim)
 
 
 @pytest.mark.parametrize(("chapter", "scale", "arm"), GRIDS)
 def test_each_rate_is_the_best_of_its_recorded_grid_and_not_at_its_edge(chapter, scale, arm):
-    record = store.record(chapter.grid_record(scale))
-    runs = {spec.rate: record.runs(spec, 10000) for spec in chapter.grids(scale)[arm]}
-    loss = {rate: np.mean(chapter.outcome(r)) for rate, r in runs.items()}
+    record = records.record(chapter.grid_record(scale))
+    runs = {spec.optimiser.rate: record.runs(spec, 10000) for spec in chapter.grids(scale)[arm]}
+    loss = {rate: np.mean(chapter.tuned_by(r)) for rate, r in runs.items()}
     assert all(min(r.seeds) >= 10000 for r in runs.values())
-    if min(loss.values()) < claims.CHANCE - 0.05:  # otherwise no rate trains, and none is better
-        chosen = chapter.arms(scale)[arm].rate
+    if min(loss.values()) < CHANCE - 0.05:  # otherwise no rate trains, and none is better
+        chosen = chapter.specs(scale)[arm].optimiser.rate
         assert chosen == min(loss, key=loss.get)
         assert min(loss) < chosen < max(loss)
 
@@ -93,7 +118,7 @@ def test_each_rate_is_the_best_of_its_recorded_grid_and_not_at_its_edge(chapter,
 def test_the_live_plan_has_enough_seeds_and_keeps_its_budget(chapter):
     """The budget by the seconds that the record took."""
     live, recorded = chapter.live(), chapter.recorded()
-    assert all(len(live[arm][1]) >= claims.LIVE_SEEDS for c in chapter.claims if c.live for arm in c.arms)
+    assert all(len(live[arm][1]) >= LIVE_SEEDS for c in chapter.claims if c.live for arm in c.arms)
     assert sum(np.mean(recorded[arm]["seconds"]) * len(seeds) for arm, (_, seeds) in live.items()) <= LIVE_BUDGET
 
 
@@ -102,8 +127,8 @@ def test_bands_hold_seeds_that_nobody_had_looked_at(chapter):
     """Losses near their floor are skewed, so the 99% are checked on real runs, not on Gaussians only."""
     recorded, inside = chapter.recorded(), []
     for arm, runs in chapter.recorded(first_seed=1000).items():
-        if runs.spec.targets != "labels":  # a loss that goes to 0 has no floor to be near
+        if runs.spec.task.targets != "labels":  # a loss that goes to 0 has no floor to be near
             continue
-        low, high = claims.loss_band(claims.training_loss(recorded[arm]))
-        inside += [low <= loss <= high for loss in claims.training_loss(runs)]
+        low, high = loss_band(training_loss(recorded[arm]))
+        inside += [low <= loss <= high for loss in training_loss(runs)]
     assert np.mean(inside) > 0.96

@@ -1,35 +1,50 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from whyresnets import claims
-from whyresnets.chapters import norm_preservation as norms
-from whyresnets.chapters.norm_preservation import CHAPTER, GRID_RATES, LAPTOP, RATES
-from whyresnets.training import Runs
+from whyresnets.chapters.norm_preservation import CHAPTER, arms, effects, page
+from whyresnets.chapters.norm_preservation.claims import PRESERVED
+from whyresnets.claims.quantities import gradient_distance, gradient_ratios, trained
+from whyresnets.claims.verdicts import judge
+from whyresnets.training.runs import Runs
+from whyresnets.training.train import train
+
+LAPTOP = CHAPTER.specs()
 
 
 def test_without_the_skip_the_verdict_on_the_mean_turns(judge_with_a_line_changed):
     """One line of the model is patched, and the patched nets are really made, read and judged."""
-    line, instead = ("            return shortcut + branch\n", "            return branch\n")
-    status, (verdict,) = judge_with_a_line_changed(line, instead, "ZA-1")
+    line, instead = ("lambda shortcut, branch: shortcut + branch,\n", "lambda shortcut, branch: branch,\n")
+    status, (verdict,) = judge_with_a_line_changed(
+        f'"residual": {line}', f'"residual": {instead}', "ZA-1", module="nets/rules"
+    )
     assert status == 1
-    assert (verdict["printed_verdict"], verdict["verdict"]) == ("contested", "refuted")
+    assert (verdict["printed_verdict"], verdict["verdict"]) == ("conditional", "refuted")
 
 
-def test_singular_values_that_are_not_quite_equal_make_the_claim_about_kept_norms_void(judge_with_a_line_changed):
-    """Arms that still train, but whose norms are kept to a tenth only: what was given is not so."""
-    line = "    values = torch.logspace(0, -math.log10(spread),"
-    instead = "    values = torch.logspace(0, -math.log10(max(spread, 1.1)),"
-    status, (verdict,) = judge_with_a_line_changed(line, instead, "ZA-5")
-    assert status == 1 and verdict["verdict"] == "void" and verdict["diverged"] == 0
+def test_singular_values_of_two_to_one_make_the_claim_about_preserved_norms_void():
+    """Nets that are really made, one in place of a recorded one that trains: the premise is not so."""
+
+    def uneven(spread: float) -> Runs:
+        spec = arms.PRESERVED.but(depth=12, steps=2, watch=(0, 2), rate=0.1, spread=spread)
+        return Runs.stack(spec, range(5), [train(spec, seed) for seed in range(5)])
+
+    assert (effects.watched_distance(uneven(1.0)) < PRESERVED / 100).all()
+    recorded = {arm: runs.first(5) for arm, runs in CHAPTER.recorded().items()}
+    assert judge(CHAPTER.claim("ZA-5"), recorded).word == "refuted"
+    rotating = recorded["rotate, preserved-66"]
+    read = {**rotating.arrays, "watched_gradient_norm": uneven(2.0)["watched_gradient_norm"]}
+    recorded["rotate, preserved-66"] = dataclasses.replace(rotating, arrays=read)
+    assert judge(CHAPTER.claim("ZA-5"), recorded).word == "void"
 
 
 # --- Arms ---------------------------------------------------------------------------------------
 
 
 def test_arms_differ_in_nothing_but_what_they_are_about():
-    """Each control, and each rival that changes one thing: the fields in which it differs from its claim's arm."""
+    """Each control, and each alternative that changes one thing: the fields in which it differs from the claim's."""
     changed = {
         ("plain, 128 blocks", "residual, 128 blocks"): {"rule"},
         ("residual, no BN, 128 blocks", "residual, 128 blocks"): {"norm"},
@@ -43,43 +58,38 @@ def test_arms_differ_in_nothing_but_what_they_are_about():
         ("plain-1002", "residual-1002"): {"rule"},
         ("residual-22 at 0.1", "residual-22"): set(),
         ("plain, BN-66", "residual, BN-66"): {"rule"},
-        ("fold, kept-10", "fold, kept-66"): {"depth"},
-        ("rotate, kept-66", "fold, kept-66"): {"activation"},
-        ("fold, uneven-66", "fold, kept-66"): {"spread"},
-        ("fold-66", "fold, kept-66"): {"project"},
+        ("fold, preserved-10", "fold, preserved-66"): {"depth"},
+        ("rotate, preserved-66", "fold, preserved-66"): {"activation"},
+        ("fold, uneven-66", "fold, preserved-66"): {"spread"},
+        ("fold-66", "fold, preserved-66"): {"project"},
     }
     for pair, fields in changed.items():
-        one, other = (vars(LAPTOP[arm]) for arm in pair)
+        one, other = (LAPTOP[arm].flat() for arm in pair)
         assert {name for name in one if one[name] != other[name]} - {"rate"} == fields, pair
 
 
-@pytest.mark.parametrize("arm", RATES)
-def test_each_trained_arm_has_a_grid_with_the_rate_that_was_chosen_from_it(arm):
-    assert RATES[arm][1] == LAPTOP[arm].rate and RATES[arm][1] in GRID_RATES[arm]
+def test_each_trained_arm_has_the_best_rate_of_its_grid():
+    assert all(net.best in net.rates for net in arms.TUNED)
 
 
-def test_the_search_lists_every_net_of_66_layers_but_the_control():
-    trained = [arm for arm in RATES if arm.endswith("-66")]
-    assert set(trained) - set(norms.SEARCH) == {"fold, uneven-66"}
-    assert set(norms.SEARCH) - set(trained) == {"fold, kept-10"}  # for comparison
-    assert set(norms.AT_START) == {f"{arm}, untrained" for arm in norms.SEARCH}
-    for arm in norms.SEARCH:
-        assert LAPTOP[f"{arm}, untrained"].steps == 0
+def test_the_search_lists_every_net_of_66_layers_but_the_control_and_one_of_10():
+    tuned = {net.arm.name for net in arms.TUNED if net.spec.net.depth == 66}
+    searched = {arm.name for arm in arms.SEARCH.values()}
+    assert tuned - searched == {"fold, uneven-66", "fold, preserved-66 x5"}
+    assert searched - tuned == {"fold, preserved-10"}
 
 
 @pytest.mark.parametrize("scale", ["workstation", "paper"])
 def test_larger_scales_plan_the_arms_of_their_claims_on_cifar(scale):
-    arms = CHAPTER.arms(scale)
-    assert set(arms) == {arm for claim in CHAPTER.claims_at(scale) for arm in claim.arms}
     assert {claim.id for claim in CHAPTER.claims} - {c.id for c in CHAPTER.claims_at(scale)} == {"ZA-4", "ZA-5"}
-    for arm, spec in arms.items():
-        small = LAPTOP[arm]
-        assert spec.data == "cifar10" and spec.rule == small.rule and spec.depth == small.depth
-        assert (spec.steps > 0) == spec.augment == (small.steps > 0)
-        assert len(spec.watch) == len(small.watch) and spec.steps in (0, *spec.watch)
+    for arm, spec in CHAPTER.specs(scale).items():
+        small, steps = LAPTOP[arm], spec.optimiser.steps
+        assert spec.task.data == "cifar10" and spec.net.rule == small.net.rule and spec.net.depth == small.net.depth
+        assert (steps > 0) == spec.task.augment == (small.optimiser.steps > 0)
+        assert len(spec.readings.watch) == len(small.readings.watch) and steps in (0, *spec.readings.watch)
 
 
-# --- Readings -----------------------------------------------------------------------------------
+# --- Quantities ---------------------------------------------------------------------------------
 
 NORMS = np.array(
     [[[8.0, 4, 4, 2, 1], [1, 1, 2, 2, 2]], [[1, 1, 1, 1, 1], [3, 1, 1, 1, 1]]]
@@ -92,19 +102,19 @@ def watched() -> Runs:
 
 
 def test_ratios_are_the_norm_before_a_block_over_the_norm_after_it():
-    assert claims.gradient_ratios(watched(), 0).tolist() == [[2, 1, 2, 2], [1, 1, 1, 1]]
-    assert claims.gradient_ratios(watched()).tolist() == [[1, 0.5, 1, 1], [3, 1, 1, 1]]
+    assert gradient_ratios(watched(), 0).tolist() == [[2, 1, 2, 2], [1, 1, 1, 1]]
+    assert gradient_ratios(watched()).tolist() == [[1, 0.5, 1, 1], [3, 1, 1, 1]]
     untrained = Runs(LAPTOP["plain, 8 blocks"], (0,), {"state_gradient_norm": NORMS[0, :1]})
-    assert claims.gradient_ratios(untrained).tolist() == [[2, 1, 2, 2]]
+    assert gradient_ratios(untrained).tolist() == [[2, 1, 2, 2]]
 
 
 def test_distances_are_from_one_whichever_way():
-    assert norms.mean_distance(watched()) == pytest.approx([0.125, 0.5])
-    assert norms.largest_distance(watched()) == pytest.approx([0.5, 2])
-    assert norms.log10_largest_distance(watched()) == pytest.approx(np.log10([0.5, 2]))
-    assert norms.watched_distance(watched()) == pytest.approx([1, 2])
-    assert norms.end_to_end(watched()) == pytest.approx([math.log10(2), math.log10(3)])
-    assert norms.mean_loss(watched()) == pytest.approx([1.5, 4])
+    assert effects.mean_distance(watched()) == pytest.approx([0.125, 0.5])
+    assert effects.largest_distance(watched()) == pytest.approx([0.5, 2])
+    assert effects.log10_largest_distance(watched()) == pytest.approx(np.log10([0.5, 2]))
+    assert effects.watched_distance(watched()) == pytest.approx([1, 2])
+    assert effects.end_to_end(watched()) == pytest.approx([math.log10(2), math.log10(3)])
+    assert effects.mean_loss(watched()) == pytest.approx([1.5, 4])
 
 
 def test_transitions_are_read_apart_from_the_other_blocks():
@@ -114,10 +124,10 @@ def test_transitions_are_read_apart_from_the_other_blocks():
         (0,),
         {"watched_gradient_norm": np.array([[[6.0, 5, 2.5, 2.5, 0.5, 0.5]]])},  # r = 1.2, 2, 1, 5, 1
     )
-    assert norms.transition_distance(runs) == pytest.approx([2.5])
-    assert norms.trained_distance(runs) == pytest.approx([0.2 / 3])
-    assert norms.distance_through(runs) == pytest.approx(np.array([[0.2 / 3]]))
-    assert norms.outlying_after(runs) == pytest.approx([math.log10(2.5 / (0.2 / 3))])
+    assert effects.transition_distance(runs) == pytest.approx([2.5])
+    assert effects.trained_distance(runs) == pytest.approx([0.2 / 3])
+    assert effects.distance_through(runs) == pytest.approx(np.array([[0.2 / 3]]))
+    assert effects.outlying_after(runs) == pytest.approx([math.log10(2.5 / (0.2 / 3))])
 
 
 # --- What the text says of the record -------------------------------------------------------------
@@ -126,49 +136,55 @@ def test_transitions_are_read_apart_from_the_other_blocks():
 def test_the_law_of_the_mechanism_holds_in_the_record():
     """r_l^2 = 1 + c / l with c from the plain net, from the eighth block on; and on the whole way."""
     recorded = CHAPTER.recorded()
-    c = norms.law(recorded)[0] ** 2 - 1
-    r = claims.gradient_ratios(recorded["residual, 512 blocks"]).mean(0)
-    assert 0.8 < ((r - 1) / (norms.law(recorded) - 1))[8:].mean() < 1.2
-    growth = [claims.gradient_distance(recorded[f"residual, {L} blocks"]).mean() for L in norms.BLOCKS]
-    slope = np.polyfit(np.log10(norms.BLOCKS), growth, 1)[0]
+    law = page.law(recorded)
+    c = law[0] ** 2 - 1
+    r = gradient_ratios(recorded["residual, 512 blocks"]).mean(0)
+    assert 0.8 < ((r - 1) / (law - 1))[8:].mean() < 1.2
+    growth = [gradient_distance(recorded[f"residual, {L} blocks"]).mean() for L in arms.BLOCKS]
+    slope = np.polyfit(np.log10(arms.BLOCKS), growth, 1)[0]
     assert slope == pytest.approx(c / 2, rel=0.15) and slope > 0.6  # not the 0.5 of a square root
 
 
 def test_residual_nets_of_all_depths_lie_on_one_curve():
     recorded = CHAPTER.recorded()
-    shallow = claims.gradient_ratios(recorded["residual, 32 blocks"]).mean(0)
-    deep = claims.gradient_ratios(recorded["residual, 512 blocks"]).mean(0)[:32]
+    shallow = gradient_ratios(recorded["residual, 32 blocks"]).mean(0)
+    deep = gradient_ratios(recorded["residual, 512 blocks"]).mean(0)[:32]
     assert np.abs(shallow - deep).max() < 0.05
 
 
 def test_norms_and_training_come_in_all_four_combinations():
-    """Kept or not, trained or not: what the text says of the search."""
+    """Preserved or not, trained or not: what the text says of the search."""
     recorded, found = CHAPTER.recorded(), {}
-    for arm in norms.SEARCH:
-        trains = claims.trained(recorded[arm]).mean() > 0.5
-        found[arm] = norms.mean_distance(recorded[f"{arm}, untrained"]).mean() < norms.KEPT, trains
-    assert found["fold, kept-66"] == (True, False) and found["rotate, kept-66"] == (True, True)
-    assert found["residual, BN-66"] == (False, True) and found["plain, BN-66"] == (False, False)
+    for label, arm in page.SEARCHED.items():
+        trains = trained(recorded[arm]).mean() > 0.5
+        found[label] = effects.mean_distance(recorded[f"{arm}, untrained"]).mean() < PRESERVED, trains
+    assert found["fold, preserved"] == (True, False) and found["rotate, preserved"] == (True, True)
+    assert found["residual, BN"] == (False, True) and found["plain, BN"] == (False, False)
 
 
 # --- Self-checks ----------------------------------------------------------------------------------
 
 
 def test_self_check_1_knows_right_from_wrong():
-    c = float(np.square(claims.gradient_ratios(CHAPTER.recorded()["plain, 128 blocks"])).mean())
-    assert norms.check_growth(c / 2 * math.log10(128)).startswith("Right")
+    c = float(np.square(gradient_ratios(CHAPTER.recorded()["plain, 128 blocks"])).mean())
+    assert page.check_growth(c / 2 * math.log10(128)).startswith("Right")
     for wrong in (0.5 * math.log10(128), c * math.log10(128), 128 ** (c / 2), None):
-        assert norms.check_growth(wrong).startswith("Not")
+        assert page.check_growth(wrong).startswith("Not")
 
 
 def test_self_check_2_knows_right_from_wrong():
-    spec = LAPTOP["fold, kept-66"].but(depth=22)
+    spec = LAPTOP["fold, preserved-66"].but(depth=22)
 
     def runs(spec, n, loss):
         values = np.full(n, loss)
         return Runs(spec, tuple(range(n)), {"train_loss": values, "curve": values[:, None]})
 
-    assert norms.check_folding(runs(spec, 5, 1.0)).startswith("Right")
+    assert page.check_folding(runs(spec, 5, 1.0)).startswith("Right")
     wrong = [None, 22, runs(spec.but(rate=0.01), 5, 1.0), runs(spec, 4, 1.0)]
-    assert all(norms.check_folding(answer).startswith("Not") for answer in wrong)
-    assert norms.check_folding(runs(spec, 5, 3.0)).startswith("Unexpected")
+    assert all(page.check_folding(answer).startswith("Not") for answer in wrong)
+    assert page.check_folding(runs(spec, 5, 3.0)).startswith("Unexpected")
+
+
+def test_self_check_3_knows_right_from_wrong():
+    assert page.check_design("gentle rotations").startswith("Right")
+    assert all(page.check_design(answer).startswith("Not") for answer in ("fewer folds", "both", None))

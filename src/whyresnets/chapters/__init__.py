@@ -1,4 +1,4 @@
-"""One module a chapter: its claims as data, its arms, the effects it reads from the runs."""
+"""One folder a chapter: arms, effects, claims, and what only its page needs; in the order of the book."""
 
 from whyresnets.chapters import degradation, elimination, identity_bias, norm_preservation, singularities
 

@@ -1,0 +1,224 @@
+"""Effects and conditions, built by operators so that a prediction reads like its sentence.
+
+>>> from whyresnets.claims.quantities import training_loss
+>>> print(training_loss["plain-56"] - training_loss["plain-20"] > 0.5 * nats)
+training loss: plain-56 - plain-20 > 0.5 nats
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whyresnets.stats import Interval
+from whyresnets.training.runs import Runs
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of measurement called ``name``; a number times it is an :class:`Amount`."""
+
+    name: str
+
+    def __rmul__(self, value: float) -> "Amount":
+        return Amount(value, self)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A ``value`` in a ``unit``, such as ``0.5 * nats``."""
+
+    value: float
+    unit: Unit
+
+    def __neg__(self) -> "Amount":
+        return Amount(-self.value, self.unit)
+
+
+nats = Unit("nats")
+decades = Unit("decades")  # factors of ten
+of_seeds = Unit("of seeds")  # a fraction
+eigenvalues = Unit("eigenvalues")  # a number of them
+dimensionless = Unit("")
+
+
+class Quantity:
+    """What is read off the runs of an arm, one number a seed; indexed with an arm's name it is an :class:`Effect`.
+
+    Made by :func:`quantity`. ``says`` names it in sentences; ``unit`` is that of its values.
+    """
+
+    def __init__(self, compute: Callable[..., np.ndarray], says: str, unit: Unit):
+        functools.update_wrapper(self, compute)
+        self.compute, self.says, self.unit = compute, says, unit
+
+    def __call__(self, *runs: Runs) -> np.ndarray:
+        return self.compute(*runs)
+
+    def __getitem__(self, arms: str | tuple[str, ...]) -> "Effect":
+        return Effect((Term(1, self, (arms,) if isinstance(arms, str) else tuple(arms)),))
+
+
+def quantity(says: str, unit: Unit = dimensionless) -> Callable[[Callable[..., np.ndarray]], Quantity]:
+    """Make a function of the runs of one arm (or, in order, of several) a :class:`Quantity`.
+
+    >>> @quantity("mean loss over the run", nats)
+    ... def mean_loss(runs):
+    ...     return runs["curve"].mean(1)
+    >>> print(mean_loss["deep"] < 1 * nats)
+    mean loss over the run of deep < 1 nats
+    """
+    return lambda compute: Quantity(compute, says, unit)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A part of an effect: ``sign`` (1 or -1) times the ``quantity`` of an arm, or of several ``arms`` together."""
+
+    sign: int
+    quantity: Quantity
+    arms: tuple[str, ...]
+
+    def values(self, runs: Mapping[str, Runs]) -> np.ndarray:
+        """The quantity seed by seed (S,), without the sign."""
+        return self.quantity(*(_in_double(runs[arm]) for arm in self.arms))
+
+    @property
+    def said(self) -> str:
+        """Its arms, as in a sentence; of many, the first."""
+        if len(self.arms) > 3:
+            return f"{self.arms[0]} and {len(self.arms) - 1} more"
+        return " and ".join(self.arms)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One number a seed: a sum of ``terms``. A quantity that is true or false, alone, makes it a fraction of seeds."""
+
+    terms: tuple[Term, ...]
+
+    def __add__(self, other: "Effect") -> "Effect":
+        return Effect(self.terms + other.terms)
+
+    def __neg__(self) -> "Effect":
+        return Effect(tuple(Term(-term.sign, term.quantity, term.arms) for term in self.terms))
+
+    def __sub__(self, other: "Effect") -> "Effect":
+        return self + -other
+
+    def __gt__(self, threshold: "Amount | float") -> "Condition":
+        return self._compared(">", threshold)
+
+    def __lt__(self, threshold: "Amount | float") -> "Condition":
+        return self._compared("<", threshold)
+
+    def _compared(self, side: str, threshold: "Amount | float") -> "Condition":
+        amount = threshold if isinstance(threshold, Amount) else Amount(threshold, dimensionless)
+        if amount.unit != self.unit:
+            raise TypeError(f"{self} is in {self.unit.name or 'no unit'}: compare it with a number of those")
+        return Condition(self, side, amount.value)
+
+    @property
+    def unit(self) -> Unit:
+        """That of its quantities, which must have the same."""
+        units = {term.quantity.unit for term in self.terms}
+        if len(units) > 1:
+            raise TypeError(f"{self} adds {' and '.join(sorted(unit.name for unit in units))}: choose one unit")
+        return units.pop()
+
+    def __str__(self) -> str:
+        if len(self.terms) == 1 and self.terms[0].sign > 0:
+            return f"{self.terms[0].quantity.says} of {self.terms[0].said}"
+        if len({term.quantity.says for term in self.terms}) == 1:
+            return f"{self.terms[0].quantity.says}: {self._sum(lambda term: term.said)}"
+        return self._sum(lambda term: f"{term.quantity.says} of {term.said}")
+
+    def _sum(self, said: Callable[[Term], str]) -> str:
+        first, *others = self.terms
+        text = f"{'-' if first.sign < 0 else ''}{said(first)}"
+        return text + "".join(f" {'-' if term.sign < 0 else '+'} {said(term)}" for term in others)
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms that it needs."""
+        return tuple(arm for term in self.terms for arm in term.arms)
+
+    def values(self, runs: Mapping[str, Runs]) -> np.ndarray:
+        """The effect seed by seed (S,), in :attr:`unit`; arms are paired by seed. Of bool where it is a fraction.
+
+        Raises
+        ------
+        ValueError
+            If the arms do not have the same seeds.
+        """
+        if len({runs[arm].seeds for arm in self.arms}) > 1:
+            raise ValueError(f"the arms {', '.join(self.arms)} must have the same seeds to be paired")
+        plus = [term.values(runs) for term in self.terms if term.sign > 0]
+        minus = [term.values(runs) for term in self.terms if term.sign < 0]
+        return plus[0] if len(plus) == 1 and not minus else np.asarray(sum(plus) - sum(minus))
+
+
+class _InDouble(Mapping):
+    """Arrays, those of 32 bits as 64 when they are asked for.
+
+    A logarithm in 32 bits has other last digits on other processors; effects should not, as they are printed.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        array = self._arrays[name]
+        return array.astype(np.float64) if array.dtype == np.float32 else array
+
+    def __iter__(self):
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+def _in_double(runs: Runs) -> Runs:
+    return Runs(runs.spec, runs.seeds, _InDouble(runs.arrays))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """On which ``side`` (">" or "<") of a ``threshold``, in the unit of the ``effect``, the effect should lie."""
+
+    effect: Effect
+    side: str
+    threshold: float
+
+    def __post_init__(self):
+        if self.side not in (">", "<"):
+            raise ValueError(f"side {self.side!r} is impossible: choose '>' or '<'")
+        if not np.isfinite(self.threshold):
+            raise ValueError(f"threshold {self.threshold!r} is impossible: choose a finite number")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a condition is data, neither true nor false: write two of them, not one between two bounds")
+
+    @property
+    def unit(self) -> str:
+        """The name of its unit."""
+        return self.effect.unit.name
+
+    def __str__(self) -> str:
+        return f"{self.effect} {self.side} {self.threshold:g} {self.unit}".strip()
+
+    def status(self, interval: Interval) -> str:
+        """ "met" with the whole interval, "not met" with the whole interval, or "open"."""
+        sign = 1 if self.side == ">" else -1
+        ends = sorted((sign * (interval.low - self.threshold), sign * (interval.high - self.threshold)))
+        return "met" if ends[0] > 0 else "not met" if ends[1] < 0 else "open"
+
+
+Predicted = Condition | tuple[Condition, ...]
+
+
+def all_of(*predicted: Any) -> tuple[Condition, ...]:
+    """Conditions, and groups of them, as one group: all must be met."""
+    return tuple(c for part in predicted for c in ((part,) if isinstance(part, Condition) else part))

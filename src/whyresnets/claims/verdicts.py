@@ -1,0 +1,271 @@
+"""Claim, prediction, control -> verdict. A claim is data; a verdict is computed, never typed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whyresnets.claims.effects import Condition, Effect, all_of
+from whyresnets.claims.quantities import training_loss
+from whyresnets.stats import Interval, fraction_band, prediction_band, t_interval, wilson_interval
+from whyresnets.training.runs import Runs
+
+FEWEST_SEEDS = 5  # under this, no verdict word (chosen by us)
+LIVE_SEEDS = 5  # of a reader's own run (chosen by us: minutes on a laptop)
+RECORD_SEEDS = 20  # of a record (chosen by us)
+
+
+@dataclass(frozen=True)
+class Test:
+    """Conditions under a name: a control, a premise, an alternative, or where a claim fails.
+
+    ``says`` is the name; all ``conditions`` must be met for it to pass. One condition may stand alone.
+    """
+
+    says: str
+    conditions: tuple[Condition, ...]
+
+    __test__ = False  # not a pytest class
+
+    def __post_init__(self):
+        object.__setattr__(self, "conditions", all_of(self.conditions))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published claim, or our sharpening of one; what it predicts here, and what must fail.
+
+    Attributes
+    ----------
+    id : as in the ledger
+    source : bibliography key and section
+    says : the claim in one sentence
+    conditions : what it predicts; all must be met for it to be supported, one that is not refutes it
+    controls : the supposed cause removed or restored, all else equal; each must miss one of its conditions at least
+    trains : arms that must be alive for the claim to mean anything, with the mean loss (nats) they must beat;
+        every seed must stay finite
+    premise : what must be so in the arms for the claim to mean anything; unless all its conditions are met, it is void
+    fails_when : a second, measured condition under which the claim stops holding
+    alternative : another mechanism that reaches the effect: if it passes, the claim's own is not necessary; no verdict
+        depends on it
+    not_shown : what a verdict here does not say
+    live : judged in the reader's own run; otherwise judged from its laptop record
+    seeds : of the reader's own run, where it is live
+    """
+
+    id: str
+    source: str
+    says: str
+    conditions: tuple[Condition, ...]
+    controls: tuple[Test, ...]
+    trains: tuple[tuple[str, float], ...] = ()
+    premise: Test | None = None
+    fails_when: Test | None = None
+    alternative: Test | None = None
+    not_shown: str = ""
+    live: bool = True
+    seeds: int = LIVE_SEEDS
+
+    def __post_init__(self):
+        object.__setattr__(self, "conditions", all_of(self.conditions))
+        if self.seeds < FEWEST_SEEDS:
+            raise ValueError(f"{self.id} with {self.seeds} seeds has no verdict: choose {FEWEST_SEEDS} or more")
+
+    @property
+    def roles(self) -> tuple[tuple[str, Test], ...]:
+        """Everything that is measured beside the conditions, each with its part: controls first."""
+        others = {"premise": self.premise, "fails when": self.fails_when, "alternative": self.alternative}
+        return (*(("control", test) for test in self.controls), *((r, t) for r, t in others.items() if t))
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """The tests of :attr:`roles`."""
+        return tuple(test for _, test in self.roles)
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every arm that a verdict needs, each once."""
+        conditions = [*self.conditions, *(c for test in self.tests for c in test.conditions)]
+        names = [arm for c in conditions for arm in c.effect.arms] + [arm for arm, _ in self.trains]
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One ``condition``, measured: the ``interval`` of its effect."""
+
+    condition: Condition
+    interval: Interval
+
+    @property
+    def status(self) -> str:
+        """See :meth:`whyresnets.claims.effects.Condition.status`."""
+        return self.condition.status(self.interval)
+
+    @property
+    def missed_by(self) -> str:
+        """How the effect is other than predicted, in words: opposite, absent, smaller than matters, larger than allowed."""
+        sign = 1 if self.condition.side == ">" else -1
+        low, high = sorted((sign * self.interval.low, sign * self.interval.high))
+        if sign * self.condition.threshold < 0:
+            return "larger than allowed"
+        return "opposite" if high < 0 else "absent" if low <= 0 else "smaller than matters"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, judged: ``word`` is computed from what was measured, None under five seeds; ``reason`` says why.
+
+    Attributes
+    ----------
+    claim : what was judged
+    predicted : its conditions, measured
+    tests : the conditions of each of ``claim.tests``, measured, in order
+    dead : arms that should train and did not
+    diverged : runs of all its arms whose loss did not stay finite
+    seconds : of all runs of its arms, on one core each
+    """
+
+    claim: Claim
+    predicted: tuple[Measured, ...]
+    tests: tuple[tuple[Measured, ...], ...]
+    dead: tuple[str, ...]
+    diverged: int
+    seconds: float
+
+    @property
+    def n(self) -> int:
+        """Number of seeds."""
+        return self.predicted[0].interval.n
+
+    def role(self, name: str) -> list[tuple[Measured, ...]]:
+        """The tests that play this role ("control", "premise", "fails when", "alternative"), measured."""
+        return [found for (role, _), found in zip(self.claim.roles, self.tests, strict=True) if role == name]
+
+    @property
+    def controls_fail(self) -> bool:
+        """Whether every control misses, with a whole interval, one of its conditions at least."""
+        controls = self.role("control")
+        return bool(controls) and all(_missed(found) for found in controls)
+
+    @property
+    def word(self) -> str | None:
+        """supported, refuted, conditional, undecided or void; None under five seeds."""
+        return self._word_and_reason[0]
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is what it is, in words; "" where it is supported."""
+        return self._word_and_reason[1]
+
+    @property
+    def _word_and_reason(self) -> tuple[str | None, str]:
+        if self.n < FEWEST_SEEDS:
+            return None, f"fewer than {FEWEST_SEEDS} seeds"
+        if void := self._void:
+            return "void", void
+        if missed := _missed(self.predicted):
+            return "refuted", missed[0].missed_by
+        if still_open := [m for m in self.predicted if m.status == "open"]:
+            return "undecided", f"the interval of {still_open[0].condition.effect} holds the threshold"
+        if not self.controls_fail:
+            return "undecided", "a control did not fail"
+        if any(map(_missed, self.role("fails when"))):
+            return "conditional", f"fails when: {self._says('fails when')}"
+        return "supported", ""
+
+    def _says(self, role: str) -> str:
+        return next(test.says for name, test in self.claim.roles if name == role)
+
+    @property
+    def _void(self) -> str:
+        """Why the claim means nothing here, or ""."""
+        if self.dead:
+            return f"{', '.join(self.dead)} had to train and did not"
+        everything = [m for found in (self.predicted, *self.tests) for m in found]
+        if not all(math.isfinite(m.interval.high - m.interval.low) for m in everything):
+            return "an effect is not finite"
+        if any(m.status != "met" for found in self.role("premise") for m in found):
+            return f"the premise fails: {self._says('premise')}"
+        return ""
+
+    @property
+    def effect(self) -> Measured:
+        """The claim's first condition, measured: the number in the ledger."""
+        return self.predicted[0]
+
+    @property
+    def decisive_control(self) -> Measured:
+        """Of the control that comes closest to passing, the condition that it fails most clearly."""
+        return min((max(found, key=_shortfall) for found in self.role("control")), key=_shortfall)
+
+
+def _missed(found: Sequence[Measured]) -> list[Measured]:
+    return [m for m in found if m.status == "not met"]
+
+
+def _shortfall(m: Measured) -> float:
+    """By how much the nearer end of the interval misses the threshold, as a multiple of the threshold's size."""
+    c, i = m.condition, m.interval
+    miss = c.threshold - i.high if c.side == ">" else i.low - c.threshold
+    return miss / (abs(c.threshold) or 1.0)
+
+
+def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
+    """The verdict on ``claim`` from the runs of its arms, which must share their seeds.
+
+    With no effect beyond the threshold, at most 2.5% of verdicts say supported, where the seeds vary
+    evenly about their mean or are skewed past the threshold (3.1% for a fraction of five
+    seeds, where all must agree). Where most seeds lie past it and a few far
+    short of it, more do: the few are often not in the sample. The same holds for calling an effect absent
+    in a control. How many more, for each recorded effect, tests/test_simulation.py prints. So what is barely
+    past its threshold proves little.
+
+    Raises
+    ------
+    ValueError
+        If the arms do not have the same seeds.
+    """
+    if len({runs[arm].seeds for arm in claim.arms}) > 1:
+        raise ValueError(f"the arms of {claim.id} must have the same seeds to be judged together")
+    predicted = _measure(claim.conditions, runs)
+    tests = tuple(_measure(test.conditions, runs) for test in claim.tests)
+    dead = tuple(arm for arm, bound in claim.trains if not _trains(runs[arm], bound))
+    diverged = sum(int((~runs[arm].finished).sum()) for arm in claim.arms)
+    seconds = sum(float(np.sum(runs[arm]["seconds"])) for arm in claim.arms)
+    return Verdict(claim, predicted, tests, dead, diverged, seconds)
+
+
+def _trains(runs: Runs, bound: float) -> bool:
+    return bool(runs.finished.all() and np.mean(training_loss(runs)) < bound)
+
+
+@np.errstate(all="ignore")  # what is not finite makes the claim void: that says it, no warning need
+def _measure(conditions: Sequence[Condition], runs: Mapping[str, Runs]) -> tuple[Measured, ...]:
+    return tuple(Measured(c, _interval(c.effect.values(runs))) for c in conditions)
+
+
+def _interval(values: np.ndarray) -> Interval:
+    return wilson_interval(int(values.sum()), len(values)) if values.dtype == bool else t_interval(values)
+
+
+def unseen(record: Runs, live: Runs | None) -> Runs:
+    """The recorded seeds that ``live`` did not run: a band from its own seeds would be too kind to it."""
+    keep = [i for i, seed in enumerate(record.seeds) if live is None or seed not in live.seeds]
+    return record if len(keep) < FEWEST_SEEDS else record.some(keep)
+
+
+def effect_band(effect: Effect, recorded: Mapping[str, Runs], live: Mapping[str, Runs]) -> tuple[float, float]:
+    """Where the mean of ``effect`` over the live seeds should fall (99%), from the recorded seeds that are not live.
+
+    Low and high, in the same unit as the effect; see :func:`whyresnets.stats.prediction_band`, and
+    :func:`whyresnets.stats.fraction_band` for a
+    fraction of seeds. Leaving out live seeds: chosen by us.
+    """
+    values = effect.values({arm: unseen(recorded[arm], live[arm]) for arm in effect.arms})
+    new = len(live[effect.arms[0]].seeds)
+    if values.dtype == bool:
+        return fraction_band(values, new)
+    low, high = prediction_band(values, new)
+    return float(low), float(high)

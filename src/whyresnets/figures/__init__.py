@@ -1,0 +1,18 @@
+"""Draws what the store holds; computes nothing but a mean and a band.
+
+One thin line a seed, the mean on top, the printed 99% band behind. The colour of an arm comes from its kind.
+"""
+
+from whyresnets.figures.curves import equality, loss_by_depth, loss_curves
+from whyresnets.figures.ingredients import Net, ingredients
+from whyresnets.figures.scatter import against, clouds, losses_against
+from whyresnets.figures.signals import block_ratios, by_blocks, profiles, signals, signals_on_the_way, through_training
+from whyresnets.figures.singular import counts, paths, planes, ranks, shares, thresholds
+from whyresnets.figures.slider import by_depth
+from whyresnets.figures.strips import final_losses, nets, strips
+
+__all__ = [
+    "Net", "against", "block_ratios", "by_blocks", "by_depth", "clouds", "counts", "equality", "final_losses",
+    "ingredients", "loss_by_depth", "loss_curves", "losses_against", "nets", "paths", "planes", "profiles", "ranks",
+    "shares", "signals", "signals_on_the_way", "strips", "thresholds", "through_training",
+]  # fmt: skip

@@ -1,0 +1,79 @@
+"""Operations on trained nets: deeper by identity units, and projection to kernels that keep norms."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from whyresnets.nets.conv import ConvNet
+from whyresnets.nets.network import Params
+
+
+def identity_extension(
+    net: ConvNet, params: Params, running: Params, depth: int, x: Tensor
+) -> tuple[ConvNet, Params, Params]:
+    """A deeper plain net that computes the same function: ``net`` with identity units appended to each stage.
+
+    The net, its parameters and running statistics, of the shape of :meth:`ConvNet.initial`'s.
+
+    This is the "solution by construction" of He et al. 2015, section 1. An appended convolution
+    passes each channel through (a Dirac kernel). Its normalisation divides by the standard
+    deviation of the full batch ``x``, so its scale is set to that deviation and its shift to the
+    mean; the running statistics get the same two numbers, which makes it exact in both modes, with batch statistics
+    if ``x`` is the batch. The ReLU changes nothing, because a state is never negative.
+
+    Raises
+    ------
+    ValueError
+        If ``net`` is not plain with batch normalisation and without scalars, or ``depth`` is smaller than its own.
+    """
+    if (net.rule, net.norm, net.alpha) != ("plain", "batch", None) or depth < net.depth:
+        raise ValueError("the identity extension starts from a shallower plain net with batch normalisation")
+    deep = replace(net, depth=depth)
+    old, shallow_states = {unit[0] for unit in net.units}, net.states(params, x)
+    ends = {unit[0].split(".")[0]: state for unit, state in zip(net.units, shallow_states[1:], strict=True)}
+    params, running = dict(params), dict(running)
+    for name, _, width, _ in deep.units:
+        if name in old:
+            continue
+        # The last state of the stage, which every appended unit hands on.
+        state = ends[name.split(".")[0]]
+        var, mean = torch.var_mean(state, dim=(0, 2, 3), correction=0)
+        for half in (f"{name}.a", f"{name}.b"):
+            params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, 3, 3))
+            params[f"{half}.scale"], params[f"{half}.shift"] = (var + net.eps).sqrt(), mean.clone()
+            running[f"{half}.mean"], running[f"{half}.var"] = mean.clone(), var.clone()
+    return deep, params, running
+
+
+def procrustes(weight: Tensor, grid: int = 8, size: float = 1.0, spread: float = 1.0) -> Tensor:
+    """The kernel whose convolution keeps norms, closest to ``weight``: orthogonal Procrustes, shape of ``weight``.
+
+    A circular convolution of stride 1 on a ``grid`` x ``grid`` map is, frequency by frequency, one matrix
+    K (channels after, channels before); its singular values together are those of the convolution (Sedghi et al.
+    2019). Each K = U S V* is replaced by U V*, the closest matrix whose singular values are equal (Zaeemzadeh et
+    al. 2021, their code), times ``size`` sqrt(after / before). A 1x1 kernel has one K for all
+    frequencies, so the result is exact, at any stride and for any padding of 0. A 3x3 kernel is cut back to its support
+    afterwards, as in their code, so the result is approximate, and one pass may even spread the values: only passes
+    after every step bring them together.
+
+    Parameters
+    ----------
+    weight : (after, before, side, side) or (after, before); at stride 2 a 1x1 kernel acts on every second pixel
+    grid : pixels a side, at least those of the kernel; 8: the size of a digit, on smaller and larger maps, too
+        (chosen by us; their code takes the size of each map)
+    size : of the singular values, relative to sqrt(after / before), their value in Zaeemzadeh et al.
+    spread : ratio of the largest to the smallest singular value (1 keeps norms; more is our control: same mean
+        square, evenly spaced on the logarithm, in the order that they had)
+    """
+    after, before, side = *weight.shape[:2], (weight.shape[2] if weight.ndim == 4 else 1)
+    flat, exact = side == 1, weight.double()  # in 32 bits LAPACK may not converge when singular values are equal
+    k = exact.reshape(after, before) if flat else torch.fft.rfft2(exact, s=(grid, grid)).permute(2, 3, 0, 1)
+    u, _, vh = torch.linalg.svd(k, full_matrices=False)
+    values = torch.logspace(0, -math.log10(spread), u.shape[-1], dtype=exact.dtype, device=weight.device)
+    values = values * size * math.sqrt(after / before) / values.square().mean().sqrt()
+    k = (u * values) @ vh
+    if flat:
+        return k.reshape(weight.shape).to(weight.dtype)
+    return torch.fft.irfft2(k.permute(2, 3, 0, 1), s=(grid, grid))[:, :, :side, :side].contiguous().to(weight.dtype)

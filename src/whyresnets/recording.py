@@ -1,0 +1,160 @@
+"""What records are made of: which arms, with which seeds; and whether today's code still makes them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from whyresnets import data, report, sweeps
+from whyresnets.chapter import Chapter, NotBuilt
+from whyresnets.claims.verdicts import RECORD_SEEDS, Claim
+from whyresnets.spec import Spec
+from whyresnets.store import records
+from whyresnets.sweeps import Plan, Workers
+from whyresnets.training.runs import Runs
+
+SHORT = 25  # steps of the runs that compare two versions of the code: more than an epoch of digits (chosen by us)
+CONFIRMED = ("smoke", "laptop", "workstation")  # scales; records at paper scale are made on GPUs, which round otherwise
+TUNING = 10000  # the first seed of a grid
+
+
+def plan_of(chapter: Chapter, claims: Iterable[Claim], scale: str, first_seed: int, seeds: int | None) -> Plan:
+    """Every arm of the claims with as many seeds as the most demanding of them asks for; so many, if ``seeds`` says."""
+    specs = chapter.specs(scale)
+    counts: dict[str, int] = {}
+    for claim in claims:
+        count = seeds or report.seeds_to_judge(claim, scale)
+        for arm in claim.arms:
+            counts[arm] = max(count, counts.get(arm, 0))
+    return {arm: (specs[arm], range(first_seed, first_seed + count)) for arm, count in counts.items()}
+
+
+def record_plan(
+    chapter: Chapter, claims: list[Claim], scale: str, first_seed: int, seeds: int | None, whole: bool
+) -> tuple[str, Plan]:
+    """The name of a record, and what to run for it; ``whole``: the arms that are only shown, too.
+
+    Where ``seeds`` does not say how many, what has more than usual keeps them.
+
+    Raises
+    ------
+    whyresnets.store.records.RecordDamaged
+        If it would replace more seeds by fewer.
+    """
+    name, usual = f"{chapter.name}-{scale}", seeds or report.seeds_to_record(scale)
+    arms = chapter.specs(scale) if whole else {a: s for a, (s, _) in plan_of(chapter, claims, scale, 0, 1).items()}
+    recorded = chapter.recorded(scale, first_seed) if seeds is None else {}
+    counts = {arm: max(usual, len(recorded[arm].seeds) if arm in recorded else 0) for arm in arms}
+    plan = {arm: (spec, range(first_seed, first_seed + counts[arm])) for arm, spec in arms.items()}
+    records.refuse_fewer(name, plan.values())
+    return name, plan
+
+
+def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
+    """The name of the record of the grids at ``scale``, and what to run for it.
+
+    Raises
+    ------
+    whyresnets.chapter.NotBuilt
+        If rates are not tuned there.
+    """
+    plan = {
+        f"{arm} at {spec.optimiser.rate:g}": (spec, range(TUNING, TUNING + _tuning_seeds(spec)))
+        for arm, specs in chapter.grids(scale).items()
+        for spec in specs
+    }
+    if not plan:
+        raise NotBuilt(f"{chapter.name} has no learning-rate grid at {scale} scale: leave out --grid")
+    name = chapter.grid_record(scale)
+    records.refuse_fewer(name, plan.values())
+    return name, plan
+
+
+def _tuning_seeds(spec: Spec) -> int:
+    """Five a rate, three where a run is long, two on CIFAR-10, twenty where seeds train together."""
+    if spec.together:
+        return RECORD_SEEDS
+    return 2 if spec.task.data == "cifar10" else 3 if spec.optimiser.steps > 500 else 5
+
+
+def keep(chapter: Chapter, name: str, runs: dict[str, Runs], scale: str, grid: bool, trained_on: str) -> Path:
+    """Add runs to the record called ``name``, as small as the chapter says; where it stands."""
+    found = {arm: records.without(kept, chapter.unread) for arm, kept in runs.items()}
+    whole = [kept for arm, kept in found.items() if arm in chapter.whole]
+    others = [kept for arm, kept in found.items() if arm not in chapter.whole]
+    path = records.RECORDS / f"{name}.json"
+    for some, small in ((others, chapter.compact or scale == "paper"), (whole, False)):
+        if some:
+            path = records.write_record(name, some, trained_on, small, not grid)
+    return path
+
+
+# --- Two versions of the code -------------------------------------------------------------------
+
+
+def names_of(chapters: Iterable[Chapter]) -> list[str]:
+    """The names of the records that can be confirmed here, those that exist."""
+    names = [
+        name
+        for chapter in chapters
+        for scale in CONFIRMED
+        for name in (f"{chapter.name}-{scale}", chapter.grid_record(scale))
+    ]
+    return [name for name in sorted(set(names)) if (records.RECORDS / f"{name}.json").exists()]
+
+
+def at_hand(specs: Iterable[Spec]) -> set[str]:
+    """The names of the data sets of some Specs that are on this machine."""
+    found = set()
+    for name in {spec.task.data for spec in specs}:
+        try:
+            data.load(name)
+            found.add(name)
+        except data.DataMissing:
+            continue
+    return found
+
+
+def rehearse(chapters: Iterable[Chapter], jobs: int | None, workers: Workers) -> records.Record:
+    """The first seed of every entry of every record, cut to :data:`SHORT` steps, as today's code runs it."""
+    cut: dict[str, tuple[Spec, list[int]]] = {}
+    for name in names_of(chapters):
+        record = _known(name)
+        here = at_hand(record.specs.values())
+        for key, spec in record.specs.items():
+            if spec.task.data in here:
+                cut[f"{name} {key}"] = spec.cut(SHORT), record.about[key]["seeds"][:1]
+    runs = sweeps.run(cut, jobs, "rehearsal", workers)
+    return records.of(runs.values())
+
+
+def confirm(
+    name: str, seeds: int, jobs: int | None, workers: Workers, earlier: records.Record | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """Run the first ``seeds`` of every entry that other code made again; the entries alike, different, not compared.
+
+    With ``earlier``, a rehearsal of the code that last vouched for the record, runs as short as those are compared.
+    """
+    record = _known(name)
+    stale = {key: record.specs[key] for key in record.stale}
+    here = at_hand(stale.values())
+    plan: dict[str, tuple[Spec, list[int]]] = {}
+    for key, spec in stale.items():
+        first = record.about[key]["seeds"][: seeds if earlier is None else 1]
+        if spec.task.data in here and earlier is None:
+            plan[key] = spec, first
+        elif spec.task.data in here and earlier is not None and _vouches(earlier, spec.cut(SHORT), record.vouched(key)):
+            plan[key] = spec.cut(SHORT), first
+    again = sweeps.run(plan, jobs, name, workers) if plan else {}
+    differ = records.confirm(name, again, earlier) if again else []
+    return [k for k in again if k not in differ], differ, [k for k in stale if k not in again]
+
+
+def _vouches(earlier: records.Record, cut: Spec, source: str) -> bool:
+    """Whether a rehearsal holds a Spec, run by the code that last vouched for it."""
+    found = [key for (spec, _), key in earlier.entries.items() if spec == cut]
+    return any(earlier.about[key]["source"] == source for key in found)
+
+
+def _known(name: str) -> records.Record:
+    found = records.record(name)
+    assert found is not None, name
+    return found

@@ -1,0 +1,27 @@
+"""Claims, verdicts and runs as tables: plain text for the terminal, Markdown for the page, JSON for machines."""
+
+from whyresnets.report.nets import best_rates, both_modes, built, pace, probes, run_time, seed_by_seed
+from whyresnets.report.rows import Row, agreement, row, seeds_to_judge, seeds_to_record, shown, unlike_the_record
+from whyresnets.report.scales import at_scales, beside_published, live_runs, provenance, records
+from whyresnets.report.table import Table
+from whyresnets.report.verdicts import (
+    NOT_RUN,
+    SMOKE,
+    STALE,
+    VerdictBox,
+    boxed,
+    judged,
+    ledger,
+    live_rows,
+    plan,
+    predictions,
+    printed,
+    word,
+)
+
+__all__ = [
+    "NOT_RUN", "SMOKE", "STALE", "Row", "Table", "VerdictBox", "agreement", "at_scales", "beside_published",
+    "best_rates", "both_modes", "boxed", "built", "judged", "ledger", "live_rows", "live_runs", "pace", "plan",
+    "predictions", "printed", "probes", "provenance", "records", "row", "run_time", "seed_by_seed", "seeds_to_judge",
+    "seeds_to_record", "shown", "unlike_the_record", "word",
+]  # fmt: skip

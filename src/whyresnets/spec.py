@@ -1,0 +1,310 @@
+"""A Spec: everything that decides a result, apart from the seed. Four frozen parts, each refusing what is impossible.
+
+No tensors: a Spec can be made, compared and read from a record where torch is absent.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+from whyresnets import checks, data
+from whyresnets.nets.architecture import BN_EPS, FAMILIES, SINGULARITIES, Architecture, Conv, Skip
+
+TARGETS = ("labels", "teacher", "own")
+SCHEDULES = ("cosine", "constant", "step")
+PRECISIONS = ("float32", "bfloat16", "float64")
+PARTS = ("affine", "head")  # of a net, that may stay untrained
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt, and where it starts.
+
+    Attributes
+    ----------
+    data : a name from :data:`whyresnets.data.DATASETS`
+    targets : "labels"; the outputs of a "teacher", a plain net drawn for this seed, the same in every arm, in which
+        every last unit counts alike, plus or minus 1; or the net's "own" outputs at the start, so that its error is 0;
+        the last two with half the squared distance as loss
+    batch : examples a step; 64 chosen by us (He et al.: 128)
+    augment : pad, crop and mirror each batch at random (He et al. 2015, section 4.2)
+    draw : which of a seed's initialisations: other weights, all else drawn the same
+    point, distance, whole : start the second unit at that distance from a singular point
+        (see :meth:`whyresnets.nets.skip.SkipNet.place`; "": nowhere near one on purpose)
+    """
+
+    data: str = "digits"
+    targets: str = "labels"
+    batch: int = 64
+    augment: bool = False
+    draw: int = 0
+    point: str = ""
+    distance: float = 0.0
+    whole: bool = False
+
+    def __post_init__(self):
+        checks.one_of("data", self.data, tuple(data.DATASETS))
+        checks.one_of("targets", self.targets, TARGETS)
+        checks.one_of("point", self.point, ("", *SINGULARITIES))
+        checks.whole("batch", self.batch, least=2)
+        checks.whole("draw", self.draw)
+        checks.number("distance", self.distance, least=0)
+        for name in ("augment", "whole"):
+            checks.yes_or_no(name, getattr(self, name))
+        if (self.distance or self.whole) and not self.point:
+            raise ValueError("distance and whole belong to a point: choose one, such as point='overlap'")
+        if data.DATASETS[self.data].labelled != (self.targets == "labels"):
+            raise ValueError(f"{self.data} with targets {self.targets!r} is impossible: choose points with a teacher")
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with momentum, as He et al. 2015, section 4.2, shortened.
+
+    Attributes
+    ----------
+    rate : learning rate after warm-up, from a recorded grid
+    steps : optimiser steps; 0 reads the network as it is initialised. 100 chosen by us
+    warmup : share of the steps over which the rate rises linearly to ``rate``; 0.1 chosen by us
+    schedule : after warm-up, "cosine" (to 0 at the last step), "constant", or "step" (a tenth from the middle on, a
+        hundredth from three quarters on: He et al. 2015)
+    momentum, weight_decay : He et al. 2015
+    growth : factor on the learning rate from each step to the next, beside the schedule (Li and Arora 2020)
+    momentum_start : the momentum buffer starts at so many times the parameters; 0 as usual
+    untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head"
+    precision : "float32"; "float64": everything in twice the bits; or "bfloat16": products and states of the training
+        steps in half the bits, parameters and readings in float32 as ever
+    project, spread : which kernels are replaced by their Procrustes projection at the start and after every step
+        ("": none; else see ``kernels`` of the network), and the spread of the singular values they get
+    bias_pull, bias_mean, bias_spread : BiasReg of Orhan and Pitkow 2018, as recalled: the loss has a term of
+        ``bias_pull`` times the sum of squared distances between each hidden bias and a target, normal with that mean
+        and spread, drawn once; no reading contains it. With mean and spread 0: BiasL2
+    """
+
+    rate: float = 0.1
+    steps: int = 100
+    warmup: float = 0.1
+    schedule: str = "cosine"
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    growth: float = 1.0
+    momentum_start: float = 0.0
+    untrained: tuple[str, ...] = ()
+    precision: str = "float32"
+    project: str = ""
+    spread: float = 1.0
+    bias_pull: float = 0.0
+    bias_mean: float = 0.0
+    bias_spread: float = 0.0
+
+    def __post_init__(self):
+        checks.as_tuple(self, "untrained")
+        checks.whole("steps", self.steps)
+        checks.one_of("schedule", self.schedule, SCHEDULES)
+        checks.one_of("precision", self.precision, PRECISIONS)
+        for part in self.untrained:
+            checks.one_of("untrained", part, PARTS)
+        for name in ("rate", "growth"):
+            checks.number(name, getattr(self, name), above=0)
+        for name in ("weight_decay", "bias_pull", "bias_spread"):
+            checks.number(name, getattr(self, name), least=0)
+        for name in ("momentum_start", "bias_mean"):
+            checks.number(name, getattr(self, name))
+        for name in ("warmup", "momentum"):
+            checks.number(name, getattr(self, name), least=0, below=1)
+        checks.number("spread", self.spread, least=1)
+        if self.spread > 1 and not self.project:
+            raise ValueError(f"spread {self.spread:g} is impossible without a projection: choose project, or 1")
+        if (self.bias_mean or self.bias_spread) and not self.bias_pull:
+            raise ValueError("bias_mean and bias_spread belong to a pull: choose bias_pull > 0")
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What is read off the network beside its losses and errors; it changes nothing.
+
+    Attributes
+    ----------
+    signals : the responses, states and gradients by layer, from 256 training examples
+    watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
+        states are read, and the responses where ``signals`` are; of a :class:`whyresnets.nets.architecture.Skip` all
+        that :func:`whyresnets.measures.units.by_layer` says
+    spectra : rising steps before which (or after the last) the spectra of the loss are read
+    extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
+    """
+
+    signals: bool = False
+    watch: tuple[int, ...] = ()
+    spectra: tuple[int, ...] = ()
+    extend_to: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        checks.yes_or_no("signals", self.signals)
+        checks.as_tuple(self, "watch", "spectra", "extend_to")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that decides a result, apart from the seed.
+
+    >>> spec = Spec(Conv(20, "residual"), optimiser=SGD(rate=0.3))
+    >>> spec.but(depth=56, steps=300).optimiser
+    SGD(rate=0.3, steps=300, warmup=0.1, ...)
+
+    Attributes
+    ----------
+    net : the architecture, see :mod:`whyresnets.nets.architecture`
+    task : data, targets, batch, and where training starts
+    optimiser : how it is trained
+    readings : what is read off it
+
+    Raises
+    ------
+    ValueError
+        If the parts do not go together.
+    """
+
+    net: Architecture
+    task: Task = field(default_factory=Task)
+    optimiser: SGD = field(default_factory=SGD)
+    readings: Readings = field(default_factory=Readings)
+
+    PARTS: ClassVar[tuple[str, ...]] = ("net", "task", "optimiser", "readings")
+
+    def __post_init__(self):
+        for name in ("watch", "spectra"):
+            checks.rising(name, getattr(self.readings, name), self.optimiser.steps)
+        if self.optimiser.project:
+            self.net.kernels(self.optimiser.project)
+        if isinstance(self.net, Skip):
+            self._refuse_in_skip(self.net)
+        else:
+            self._refuse_outside_skip()
+        if self.readings.extend_to:
+            self._refuse_extension()
+
+    def _refuse_in_skip(self, net: Skip) -> None:
+        task, optimiser = self.task, self.optimiser
+        odd = (self.readings.signals, self.readings.extend_to, task.augment)
+        if any((*odd, optimiser.project, optimiser.untrained, optimiser.momentum_start)):
+            raise ValueError(
+                "a skip net has no signals, extend_to, augment, project, untrained, momentum_start: leave them"
+            )
+        if optimiser.bias_pull and net.norm != "none":
+            raise ValueError("a net with normalisation has no biases to pull: choose norm='none'")
+        if task.point and net.width < 2:
+            raise ValueError("a singular point needs two units: choose a width of 2 or more")
+        normalised = net.norm != "none" and (optimiser.steps or task.distance)
+        if task.point and (net.cancelled or normalised):
+            raise ValueError("near a point a net is neither cancelled nor normalised: choose steps=0 and distance=0")
+        if task.point == "mirror" and net.activation != "tanh":
+            raise ValueError("only under tanh is a mirror image dependent: choose activation='tanh'")
+        if task.targets == "own" and optimiser.precision != "float64":
+            raise ValueError("targets of its own must be equal to the last bit: choose precision='float64'")
+        if optimiser.precision == "bfloat16":
+            raise ValueError("a skip net has 32 or 64 bits: choose precision='float32' or 'float64'")
+
+    def _refuse_outside_skip(self) -> None:
+        task, optimiser = self.task, self.optimiser
+        alien = {"targets": task.targets != "labels", "point": task.point, "draw": task.draw}
+        alien |= {"bias_pull": optimiser.bias_pull, "spectra": self.readings.spectra}
+        if named := [name for name, is_set in alien.items() if is_set]:
+            raise ValueError(f"{', '.join(named)} need a net of the family skip: choose that, or leave them")
+
+    def _refuse_extension(self) -> None:
+        net = self.net
+        original = isinstance(net, Conv) and (net.order, net.rule, net.norm, net.alpha) == (
+            "post",
+            "plain",
+            "batch",
+            None,
+        )
+        if not (original and all(replace(net, depth=depth).depth >= net.depth for depth in self.readings.extend_to)):
+            raise ValueError("extend_to needs a plain net with norm='batch', and depths from its own up: choose those")
+
+    def but(self, **changes: Any) -> "Spec":
+        """The same Spec with some fields changed, whichever part they stand in, or with whole parts changed.
+
+        >>> Spec(Conv(20)).but(depth=56, rate=0.03, batch=128).net.depth
+        56
+
+        Raises
+        ------
+        ValueError
+            If no part has such a field, or it has no such value.
+        """
+        parts = {name: changes.pop(name) for name in self.PARTS if name in changes}
+        for name in self.PARTS:
+            part = parts.get(name, getattr(self, name))
+            mine = {f.name: changes.pop(f.name) for f in fields(part) if f.name in changes}
+            parts[name] = replace(part, **mine) if mine else part
+        if changes:
+            raise ValueError(f"a Spec of a {self.net.family} net has no {', '.join(changes)}: leave them")
+        return Spec(**parts)
+
+    def cut(self, steps: int) -> "Spec":
+        """The same with so many steps at most, read on the way where it still passes and at its end."""
+        steps = min(self.optimiser.steps, steps)
+        watch, spectra = (
+            tuple(sorted({min(at, steps) for at in read})) for read in (self.readings.watch, self.readings.spectra)
+        )
+        readings = replace(self.readings, watch=watch, spectra=spectra)
+        return replace(self, optimiser=replace(self.optimiser, steps=steps), readings=readings)
+
+    def flat(self) -> dict[str, Any]:
+        """All fields of all parts by name, and the family: what a record keeps. :func:`from_flat` is its inverse.
+
+        >>> from_flat(Spec(Conv(20)).flat()) == Spec(Conv(20))
+        True
+        """
+        parts = [asdict(getattr(self, name)) for name in self.PARTS]
+        return {"family": self.net.family} | {name: value for part in parts for name, value in part.items()}
+
+    @property
+    def together(self) -> bool:
+        """Whether its seeds are trained together, as one batch of small matrices."""
+        return self.net.family == "skip"
+
+    @property
+    def question(self) -> str:
+        """A short hash of all fields and of the data: what was asked, whatever code answers it."""
+        text = json.dumps([self.flat(), data.DATASETS[self.task.data].checksum], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# --- Records on disk: names and words that have changed since -------------------------------------
+
+RENAMED = {"silent": "zero_init_residual"}
+REWORDED = {("rule", "stranger"): "shuffled"}
+
+
+def from_flat(flat: Mapping[str, Any]) -> Spec:
+    """The Spec that :meth:`Spec.flat` wrote, today or under earlier names; a field that came later takes its default.
+
+    The first edition wrote all fields of all families into each Spec: those of the others must be unset.
+
+    Raises
+    ------
+    ValueError
+        If a field is unknown, belongs to another family and is set, or has no such value.
+    """
+    known = {RENAMED.get(name, name): value for name, value in flat.items()}
+    known = {
+        name: REWORDED.get((name, value), value) if isinstance(value, str) else value for name, value in known.items()
+    }
+    family = FAMILIES[known.pop("family", "conv")]  # the first records knew no other
+    if "width" not in known and family is not Conv:
+        (known["width"],) = known.pop("widths")  # of a fully connected net it was a tuple of one
+    kinds = {"net": family, "task": Task, "optimiser": SGD, "readings": Readings}
+    parts: dict[str, Any] = {
+        name: kind(**{f.name: known.pop(f.name) for f in fields(kind) if f.name in known})
+        for name, kind in kinds.items()
+    }
+    if alien := [name for name, value in known.items() if name not in _UNSET or value != _UNSET[name]]:
+        raise ValueError(f"a Spec of the family {family.family} has no {', '.join(alien)}")
+    return Spec(**parts)
+
+
+_UNSET = {f.name: f.default for kind in FAMILIES.values() for f in fields(kind)} | {"eps": BN_EPS, "weights": "he"}

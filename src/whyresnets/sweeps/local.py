@@ -1,0 +1,65 @@
+"""Training on this machine: one process a core, one thread each."""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from whyresnets.spec import Spec
+from whyresnets.store import cache
+from whyresnets.sweeps.workers import Done, Part, WorkerLost, Workers
+from whyresnets.training.train import train, train_together
+
+
+def on_this_machine(parts: list[Part], folder: Path, jobs: int, workers: Workers) -> Generator[Done, None, None]:
+    """The parts as they end; each process keeps what it has finished, whatever happens to this one."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    import joblib
+
+    tasks = (joblib.delayed(train_part)(*part, folder, workers) for part in parts)
+    try:
+        with joblib.parallel_config("loky", inner_max_num_threads=1):
+            yield from joblib.Parallel(n_jobs=min(jobs, len(parts)), return_as="generator_unordered")(tasks)
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "the system killed a worker, perhaps for want of memory: run the same command again with fewer --jobs"
+        ) from error
+
+
+def train_part(spec: Spec, seeds: list[int], folder: Path, workers: Workers) -> Done:
+    """Train and keep a part, or what there is time for."""
+    kept: dict[int, cache.Arrays | None] = {}
+    for seed, readings in _trained(spec, seeds, folder, workers):
+        cache.save(folder, spec, seed, readings)
+        cache.Checkpoint(folder, spec, seed).remove()
+        kept[seed] = None
+    return (spec, seeds), kept
+
+
+def _trained(spec: Spec, seeds: list[int], folder: Path, workers: Workers) -> Iterator[tuple[int, cache.Arrays]]:
+    """Seeds with their readings, until the time is over. One thread everywhere, so that the sums come out alike."""
+    with one_thread():
+        if time.time() > workers.until:
+            return
+        if spec.together:
+            yield from zip(seeds, train_together(spec, seeds, workers.device), strict=True)
+            return
+        for seed in seeds:
+            try:
+                yield seed, train(spec, seed, workers.device, cache.Checkpoint(folder, spec, seed, workers.until))
+            except cache.OutOfTime:
+                return
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it PyTorch computes with one thread: for many small products faster than with more, and always alike."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

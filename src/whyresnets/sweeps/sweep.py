@@ -1,0 +1,137 @@
+"""Many Specs at once: over the cores of this machine or a cluster, with progress, each finished run kept as it ends."""
+
+import errno
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from whyresnets import data
+from whyresnets.nets.architecture import Skip
+from whyresnets.spec import Spec
+from whyresnets.store import cache
+from whyresnets.sweeps.cluster import on_a_cluster
+from whyresnets.sweeps.local import on_this_machine
+from whyresnets.sweeps.workers import HERE, Part, Plan, Workers, cores, folder_of
+from whyresnets.training.runs import Runs
+
+TOGETHER = 5  # seeds in one process, where they are trained together (chosen by us: two cores share ten)
+
+Job = tuple[Spec, int]
+
+
+def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Workers = HERE) -> dict[str, Runs]:
+    """Every arm of ``plan`` with its seeds, from the cache where it is there, else trained now.
+
+    One process a core with one thread each, or the workers of a cluster; the numbers do not depend on how many.
+    Progress and time left go to standard error.
+
+    Raises
+    ------
+    OSError
+        If the cache cannot be written or read; what was finished before is kept.
+    whyresnets.data.DataMissing
+        If a data set is not at hand; nothing is trained then.
+    WorkerLost
+        If the system kills a worker, or a cluster its scheduler; what was finished before is kept.
+    OtherCode
+        If a worker of the cluster has another version of this package or of torch.
+    whyresnets.store.cache.OutOfTime
+        If the time of ``workers`` is over before all is done; what was done is kept.
+    """
+    with folder_of(workers) as folder:
+        found = _find(folder, _asked(plan))
+        missing = [job for job, readings in found.items() if readings is None]
+        if missing:
+            _check(missing, folder, here=not workers.scheduler)
+            _train_all(missing, folder, jobs or cores(), title, workers)
+            found |= _find(folder, missing)
+        if lost := [job for job in missing if found[job] is None]:  # another process set them aside just then
+            _train_all(lost, folder, jobs or cores(), title, workers)
+            found |= _find(folder, lost)
+        if lost := [job for job in lost if found[job] is None]:
+            raise OSError(errno.EIO, f"{len(lost)} finished runs vanished or were damaged", str(folder))
+        kept = {job: readings for job, readings in found.items() if readings is not None}
+        return {
+            arm: Runs.stack(spec, tuple(seeds), [kept[spec, seed] for seed in seeds])
+            for arm, (spec, seeds) in plan.items()
+        }
+
+
+def missing(plan: Plan, workers: Workers = HERE) -> list[Job]:
+    """The runs of ``plan`` that the cache does not hold yet; all of them without a cache.
+
+    Raises
+    ------
+    OSError, whyresnets.data.DataMissing
+        If they could not be trained and kept: better said before than after an hour.
+    """
+    with folder_of(workers) as folder:
+        absent = [job for job, readings in _find(folder, _asked(plan)).items() if readings is None]
+        _check(absent, folder, here=not workers.scheduler)
+        return absent
+
+
+def _check(missing: Iterable[Job], folder: Path, here: bool) -> None:
+    """Raise now what would otherwise stop a worker later: data that are not at hand, a folder that is not writable."""
+    for name in {spec.task.data for spec, _ in missing if here}:
+        data.load(name)
+    if missing:
+        cache.prepare(folder)
+
+
+def _asked(plan: Plan) -> list[Job]:
+    return list(dict.fromkeys((spec, seed) for spec, seeds in plan.values() for seed in seeds))
+
+
+def _find(folder: Path, jobs: Iterable[Job]) -> dict[Job, cache.Arrays | None]:
+    return {(spec, seed): cache.find(folder, spec, seed) for spec, seed in jobs}
+
+
+def _train_all(missing: list[Job], folder: Path, jobs: int, title: str, workers: Workers) -> None:
+    from tqdm import tqdm
+
+    # Longest first: no straggler at the end.
+    parts = sorted(_parts(missing), key=lambda part: -cost(part[0]) * len(part[1]))
+    left = sum(cost(spec) for spec, _ in missing)
+    bar = tqdm(
+        total=left,
+        desc=f"{title}: run 0 of {len(missing)}",
+        file=sys.stderr,
+        mininterval=1,
+        bar_format="{desc} {percentage:3.0f}% |{bar:24}| {elapsed} gone, {remaining} left",
+    )
+    done = on_a_cluster(parts, workers) if workers.scheduler else on_this_machine(parts, folder, jobs, workers)
+    finished = 0
+    with bar, closing(done):
+        for (spec, _), found in done:
+            for seed, readings in found.items():
+                if readings is not None:
+                    cache.save(folder, spec, seed, readings)
+            finished += len(found)
+            bar.set_description(f"{title}: run {finished} of {len(missing)}", refresh=False)
+            bar.update(min(cost(spec) * len(found), left - bar.n))  # a sum in another order may be larger
+    if finished < len(missing) and time.time() > workers.until:
+        raise cache.OutOfTime
+
+
+def _parts(missing: list[Job]) -> list[Part]:
+    seeds: dict[Spec, list[int]] = {}
+    for spec, seed in missing:
+        seeds.setdefault(spec, []).append(seed)
+    return [
+        (spec, some[i : i + size])
+        for spec, some in seeds.items()
+        for size in [TOGETHER if spec.together else 1]
+        for i in range(0, len(some), size)
+    ]
+
+
+def cost(spec: Spec) -> float:
+    """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
+    net, read = spec.net, spec.readings
+    readings = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
+    layer = {"conv": 1.0, "dense": 0.2, "skip": 0.02}[net.family]  # as measured
+    columns = net.depth * net.width**2 if isinstance(net, Skip) else 0  # of the matrices whose spectra are read
+    return layer * net.depth * (spec.optimiser.steps * spec.task.batch / 64 + readings + columns * len(read.spectra))

@@ -1,0 +1,301 @@
+"""Stochastic gradient descent on one net, or on the nets of several seeds at once: one protocol of a step for both.
+
+All that a step reads or changes is a tensor on the device of the data.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from whyresnets.measures.losses import mean_loss
+from whyresnets.nets.network import CONSTANTS, Network, Params
+from whyresnets.nets.surgery import procrustes
+from whyresnets.spec import SGD, Spec
+from whyresnets.training.augmentation import augmentation_draws, augmented
+from whyresnets.training.readings import Log
+from whyresnets.training.start import TARGET, Start, stacked
+
+DROPS = (0.5, 0.75)  # of the steps, after which the schedule "step" divides the rate by ten: He et al. 2015 (32k, 48k)
+
+
+class Checkpoint(Protocol):
+    """Where an interrupted run is kept; on disk: :class:`whyresnets.store.cache.Checkpoint`."""
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was saved last, or None."""
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Keep all of ``state``, or what was kept before."""
+
+
+class Steps(Protocol):
+    """Nets between two steps: what training changes, and the step that changes it.
+
+    Attributes
+    ----------
+    done : steps done
+    """
+
+    done: int
+
+    def step(self) -> bool:
+        """One step; whether there is a reason for another."""
+
+    def now(self) -> list[Start]:
+        """Each seed's run as it stands, for reading."""
+
+    def curves(self) -> list[Tensor]:
+        """Each seed's mini-batch loss at each step, in nats (T,), NaN from the second on that is not finite."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the rest of the run depends on: name -> array."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to where :meth:`state` was asked."""
+
+
+def descend(
+    spec: Spec,
+    starts: Sequence[Start],
+    checkpoint: Checkpoint | None = None,
+    seconds: Callable[[], float] = time.perf_counter,
+) -> list[dict[str, Tensor]]:
+    """Train the parameters of all ``starts`` in place; what was read on the way, a dictionary a seed.
+
+    "curve" (T,) is the mini-batch loss at each step, in nats; for the others see
+    :data:`whyresnets.training.readings.READINGS`. A run alone ends at the first loss that is not finite; a seed trained
+    with others disturbs none. From time to time the state of a run alone goes to the ``checkpoint``, with what
+    ``seconds`` says then.
+    """
+    steps: Steps = STEPS[spec.net.family](spec, starts)
+    log = Log(spec)
+    if checkpoint and (kept := checkpoint.load()):
+        steps.restore(kept)
+        log.restore(kept)
+    last, alive = spec.optimiser.steps, True
+    while alive and steps.done < last:
+        log.look(steps.done, steps.now)
+        alive = steps.step()
+        if alive and checkpoint and steps.done < last and checkpoint.due():
+            checkpoint.save(steps.state() | log.state() | {"seconds": np.asarray(seconds())})
+    if alive:
+        log.look(last, steps.now)
+    return log.close(steps.now(), steps.curves(), whole=alive)
+
+
+def rate_at(optimiser: SGD, step: int) -> float:
+    """Learning rate at ``step`` (from 0): linear warm-up, then as the schedule says; times the growth to that power.
+
+    >>> [round(rate_at(SGD(rate=1.0, steps=10, warmup=0.2), step), 2) for step in (0, 1, 2, 9)]
+    [0.5, 1.0, 1.0, 0.04]
+    """
+    warm, rate = round(optimiser.warmup * optimiser.steps), optimiser.rate * optimiser.growth**step
+    if step < warm:
+        return rate * (step + 1) / warm
+    if optimiser.schedule == "constant":
+        return rate
+    if optimiser.schedule == "step":
+        return rate * 0.1 ** sum(step >= drop * optimiser.steps for drop in DROPS)
+    return float(rate * 0.5 * (1 + np.cos(np.pi * (step - warm) / (optimiser.steps - warm))))
+
+
+def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
+    """Those of ``params`` that ``spec`` trains, in their order: all but constants and what stays untrained."""
+    ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
+    fixed = (*CONSTANTS, *(end for part in spec.optimiser.untrained for end in ends[part]))
+    return [p for name, p in params.items() if not name.endswith(fixed)]
+
+
+def project(spec: Spec, net: Network, params: Params) -> None:
+    """Replace the kernels that the Spec projects by their Procrustes projection, in place.
+
+    The root mean square of their singular values stays that of the initialisation (for a 3x3 kernel: before it is
+    cut), relative to :func:`whyresnets.nets.surgery.procrustes`: sqrt(2) under a ReLU, 1 elsewhere, times the gain.
+    """
+    which = spec.optimiser.project
+    if not which:
+        return
+    rectified = which != "transitions" and getattr(net, "activation", "relu") == "relu"
+    size = net.gain * math.sqrt(2 if rectified else 1)
+    with torch.no_grad():
+        for name in net.kernels(which):
+            try:
+                params[name].copy_(procrustes(params[name], size=size, spread=spec.optimiser.spread))
+            except torch.linalg.LinAlgError:  # a run that diverges: let its loss say so
+                params[name].fill_(math.nan)
+                return
+
+
+class Alone:
+    """The :class:`Steps` of one run: fused SGD, augmentation, projections, half precision, checkpoints."""
+
+    def __init__(self, spec: Spec, starts: Sequence[Start]):
+        (start,) = starts
+        self.spec, self.start, self.done = spec, start, 0
+        self._losses: list[float] = []
+        project(spec, start.net, start.params)
+        self._trained = trained_parameters(spec, start.params)
+        optimiser = spec.optimiser
+        rate, momentum, decay = optimiser.rate, optimiser.momentum, optimiser.weight_decay
+        self._sgd = torch.optim.SGD(self._trained, rate, momentum, weight_decay=decay, fused=True)
+        if optimiser.momentum_start:
+            for p in self._trained:
+                self._sgd.state[p]["momentum_buffer"] = optimiser.momentum_start * p.detach()
+
+    def step(self) -> bool:
+        """One step of SGD; false once the loss is not finite, and then no weight changes."""
+        for p in self._trained:
+            p.requires_grad_(True)
+        loss = self._loss()
+        finite = bool(loss.detach().isfinite())
+        if finite:
+            self._sgd.param_groups[0]["lr"] = rate_at(self.spec.optimiser, self.done)
+            self._sgd.zero_grad()
+            loss.backward()
+            self._sgd.step()
+        for p in self._trained:
+            p.requires_grad_(False)
+        self._losses.append(loss.item())
+        self.done += 1
+        if finite:
+            project(self.spec, self.start.net, self.start.params)
+        return finite
+
+    def _loss(self) -> Tensor:
+        task, start = self.spec.task, self.start
+        x, y = start.train_set
+        index = start.order[self.done]
+        images, labels = x[index], y[index]
+        if task.augment:
+            shifts, mirrored = augmentation_draws(task.batch, start.draws)
+            images = augmented(images, shifts.to(x.device), mirrored.to(x.device))
+        half = self.spec.optimiser.precision == "bfloat16"
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+            logits = start.net.logits(start.params, images, running=start.running)
+        return F.cross_entropy(logits.float() if half else logits, labels)
+
+    def now(self) -> list[Start]:
+        """The run itself."""
+        return [self.start]
+
+    def curves(self) -> list[Tensor]:
+        """The losses so far, then NaN (T,)."""
+        left = self.spec.optimiser.steps - self.done
+        return [torch.tensor(self._losses + [math.nan] * left, dtype=torch.float64)]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Parameters, running statistics, momentum, the generator, the losses: name -> array."""
+        buffers = [self._sgd.state[p].get("momentum_buffer") for p in self._trained]
+        tensors = {f"momentum/{i}": b for i, b in enumerate(buffers) if b is not None}
+        for kind, named in self._changing.items():
+            tensors |= {f"{kind}/{name}": tensor for name, tensor in named.items()}
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+        draws = self.start.draws.get_state().numpy()
+        return {**arrays, "draws": draws, "done": np.asarray(self.done), "curve": np.asarray(self._losses)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to where :meth:`state` was asked."""
+        with torch.no_grad():
+            for kind, named in self._changing.items():
+                for name, tensor in named.items():
+                    tensor.copy_(torch.from_numpy(state[f"{kind}/{name}"]))
+            for i, p in enumerate(self._trained):
+                if f"momentum/{i}" in state:
+                    buffer = torch.empty_like(p).copy_(torch.from_numpy(state[f"momentum/{i}"]))
+                    self._sgd.state[p]["momentum_buffer"] = buffer
+        self.start.draws.set_state(torch.from_numpy(state["draws"]))
+        self.done, self._losses = int(state["done"]), state["curve"].tolist()
+
+    @property
+    def _changing(self) -> dict[str, Params]:
+        return {"parameter": self.start.params, "running": self.start.running}
+
+
+class Together:
+    """The :class:`Steps` of several seeds of one Spec: every operation acts on all at once, on each alone.
+
+    Their runs take seconds, so they leave no checkpoints.
+    """
+
+    def __init__(self, spec: Spec, starts: Sequence[Start]):
+        self.spec, self.starts, self.done = spec, starts, 0
+        self._params = stacked(starts)
+        self._x, self._y = (torch.stack([start.train_set[i] for start in starts]) for i in (0, 1))
+        self._order = torch.stack([start.order for start in starts])
+        self._which = torch.arange(len(starts))[:, None]
+        trained = trained_parameters(spec, self._params)
+        for p in trained:
+            p.requires_grad_(True)
+        optimiser = spec.optimiser
+        rate, momentum, decay = optimiser.rate, optimiser.momentum, optimiser.weight_decay
+        self._sgd = torch.optim.SGD(trained, rate, momentum, weight_decay=decay)
+        self._outputs, self._loss = torch.func.vmap(starts[0].net.logits), torch.func.vmap(mean_loss)
+        self._curves: list[Tensor] = []
+
+    def step(self) -> bool:
+        """One step of SGD of every seed."""
+        self._sgd.param_groups[0]["lr"] = rate_at(self.spec.optimiser, self.done)
+        index = self._order[:, self.done]
+        outputs = self._outputs(self._params, self._x[self._which, index])
+        losses = self._loss(outputs, self._y[self._which, index])
+        self._curves.append(losses.detach())
+        self._sgd.zero_grad()
+        losses.sum().backward()
+        self._pull()
+        self._sgd.step()
+        self.done += 1
+        if self.done == self.spec.optimiser.steps:
+            self._settle()
+        return True
+
+    def _pull(self) -> None:
+        """Add to the gradients of the hidden biases that of their squared distance to their targets, times the pull."""
+        for name in self._params:
+            if name.endswith(TARGET):
+                bias = self._params[name.removesuffix(TARGET)]
+                bias.grad += 2 * self.spec.optimiser.bias_pull * (bias.detach() - self._params[name])  # type: ignore[operator]
+
+    def now(self) -> list[Start]:
+        """The runs with the parameters of this moment."""
+        return [
+            replace(
+                start,
+                params={name: p[i].detach() for name, p in self._params.items()},
+                train_set=(self._x[i], self._y[i]),
+            )
+            for i, start in enumerate(self.starts)
+        ]
+
+    def _settle(self) -> None:
+        """Set the parameters of ``starts`` to those that were trained."""
+        for start, run in zip(self.starts, self.now(), strict=True):
+            for name, p in start.params.items():
+                p.copy_(run.params[name])
+
+    def curves(self) -> list[Tensor]:
+        """The losses of each seed (T,); as in a run alone, nothing is known after the first that is not finite."""
+        if not self._curves:
+            return [torch.empty(0) for _ in self.starts]
+        curves = torch.stack(self._curves, 1)
+        lost = (~curves.isfinite()).cumsum(1) > 1
+        return list(curves.masked_fill(lost, math.nan))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Nothing: there are no checkpoints of runs of seconds."""
+        return {}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Nothing to go back to."""
+
+
+STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {"conv": Alone, "dense": Alone, "skip": Together}

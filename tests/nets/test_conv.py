@@ -1,0 +1,192 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from written_out import JOINED, NORMALISED, batch_norm, drawn, stirred
+
+from whyresnets.nets.build import parameter_count
+from whyresnets.nets.conv import ConvNet, option_a
+from whyresnets.nets.dense import DenseNet
+from whyresnets.nets.rules import RULES, join
+from whyresnets.nets.surgery import procrustes
+
+PAPER = (16, 32, 64)  # channels of the three stages
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)])
+def test_parameters_equal_table_6_of_he_et_al(depth, millions):
+    """The paper rounds to two digits; its 56-layer count of 0.85 is 0.853 here."""
+    digits = 1 if millions > 1 else 2
+    assert round(parameter_count(ConvNet(depth, "residual", PAPER)) / 1e6, digits) == millions
+    assert parameter_count(ConvNet(depth, "plain", PAPER)) == parameter_count(ConvNet(depth, "residual", PAPER))
+
+
+@pytest.mark.parametrize("depth", [8, 20, 56, 110])
+def test_depth_counts_weighted_layers(depth):
+    params, _ = ConvNet(depth).initial(torch.Generator())
+    assert sum(name.endswith("weight") for name in params) == depth
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_logits_equal_the_network_written_out_with_modules(rule):
+    """An independent, obvious implementation with torch.nn layers, in float64."""
+    net = ConvNet(8, rule, (3, 4, 5), channels=2)
+    params, _, x = drawn(net)
+
+    def layer(name, h, stride=1):
+        weight = params[f"{name}.weight"]
+        conv = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, stride, 1, bias=False, dtype=x.dtype)
+        norm = torch.nn.BatchNorm2d(weight.shape[0], dtype=x.dtype)
+        conv.weight.data, norm.weight.data, norm.bias.data = weight, params[f"{name}.scale"], params[f"{name}.shift"]
+        return norm(conv(h))
+
+    h = F.relu(layer("stem", x))
+    for name, stride in (("0.0", 1), ("1.0", 2), ("2.0", 2)):
+        branch = layer(f"{name}.b", F.relu(layer(f"{name}.a", h, stride)))
+        shortcut = torch.zeros_like(branch)
+        shortcut[:, : h.shape[1]] = h[:, :, ::stride, ::stride]
+        h = F.relu(JOINED[rule](shortcut, branch))
+    expected = h.mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
+    assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("norm", "head_norm", "alpha"), NORMALISED)
+def test_pre_activation_equals_the_network_written_out(rule, norm, head_norm, alpha):
+    """Order "pre": norm, ReLU, convolution; between stages a 1x1 convolution of stride 2; norm and ReLU at the end."""
+    net = ConvNet(16, rule, (3, 4, 5), channels=2, norm=norm, order="pre", head_norm=head_norm, alpha=alpha)
+    params, _, x = drawn(net)
+    stirred(net, params, x)
+
+    def active(name, h):
+        return F.relu(batch_norm(params, name, h))
+
+    h = F.conv2d(x, params["stem.weight"], padding=1)
+    for stage in range(3):
+        if stage:
+            h = torch.einsum("oi,bihw->bohw", params[f"{stage}.transition.weight"][:, :, 0, 0], h[:, :, ::2, ::2])
+        for unit in (f"{stage}.0", f"{stage}.1"):
+            branch = F.conv2d(active(f"{unit}.a", h), params[f"{unit}.a.weight"], padding=1)
+            branch = F.conv2d(active(f"{unit}.b", branch), params[f"{unit}.b.weight"], padding=1)
+            h = batch_norm(params, f"{unit}.sum", JOINED[rule](h, (1 if alpha is None else alpha) * branch))
+    expected = active("last", h).mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
+    assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+    assert len(net.states(params, x)) == 9 and net.transitions == [2, 5]
+    normalised = {name.removesuffix(".scale") for name in params if name.endswith("scale")}
+    units = {f"{stage}.{unit}" for stage in "012" for unit in "01"}
+    where = {"units": {f"{u}.{half}" for u in units for half in "ab"}, "sums": {f"{u}.sum" for u in units}}
+    said = NORMALISED[norm, head_norm, alpha].split(" and ")
+    assert normalised == {name for word in said for name in where.get(word, {"last"} if word else ())}
+
+
+def test_rules_differ_in_the_join_only():
+    shortcut, branch = torch.tensor([[1.0], [2.0]]), torch.tensor([[10.0], [20.0]])
+    got = {rule: join(rule, shortcut, branch).flatten().tolist() for rule in RULES}
+    assert got.pop("rescaled") == pytest.approx([11 * 0.5**0.5, 22 * 0.5**0.5])
+    assert got == {"plain": [10, 20], "residual": [11, 22], "half": [10.5, 21], "shuffled": [12, 21]}
+
+
+def test_option_a_takes_every_second_pixel_and_adds_channels_of_zeros():
+    h = torch.arange(32.0).view(1, 2, 4, 4)
+    out = option_a(h, more=3, stride=2)
+    assert out.shape == (1, 5, 2, 2)
+    assert torch.equal(out[:, :2], h[:, :, ::2, ::2]) and not out[:, 2:].any()
+
+
+def test_a_zero_init_residual_unit_starts_as_the_identity():
+    net = ConvNet(20, "residual", (4, 4, 4), zero_init_residual=True)
+    params, _, x = drawn(net)
+    states = net.states(params, x)
+    assert torch.equal(states[0], states[3])  # the first stage has neither stride nor new channels
+
+
+def test_gain_scales_the_convolutions_and_nothing_else():
+    whole, half = (ConvNet(8, gain=g).initial(torch.Generator().manual_seed(0))[0] for g in (1.0, 0.5))
+    assert torch.equal(whole["stem.weight"], 2 * half["stem.weight"])
+    assert torch.equal(whole["head.weight"], half["head.weight"])
+
+
+def test_initialisation_has_the_variance_of_he():
+    params, _ = ConvNet(20, widths=(64, 64, 64)).initial(torch.Generator().manual_seed(0))
+    assert abs(params["1.1.a.weight"].var().item() * 9 * 64 / 2 - 1) < 0.05
+
+
+def test_circular_padding_has_no_border():
+    """Shifting the input around shifts a state around, and with zero padding it does not."""
+    for padding, moves in (("circular", True), ("zeros", False)):
+        net = ConvNet(8, padding=padding, widths=(3, 3, 3), channels=1)
+        params, _, x = drawn(net)
+        first, shifted = net.states(params, x)[1], net.states(params, x.roll(2, 3))[1]
+        assert torch.allclose(first.roll(2, 3), shifted, atol=1e-10) is moves
+
+
+def test_running_statistics_follow_the_batch():
+    net = ConvNet(8, widths=(3, 3, 3), channels=1)
+    params, running, x = drawn(net)
+    net.logits(params, x, running=running)
+    h = F.conv2d(x, params["stem.weight"], padding=1)
+    assert torch.allclose(running["stem.mean"], 0.1 * h.mean((0, 2, 3)))
+
+
+def test_running_statistics_serve_in_evaluation_wherever_there_is_a_norm():
+    """Also at the end of a pre-activation net: one image alone gets the same scores as among others."""
+    for net in (ConvNet(10, widths=(2, 3, 4), channels=1, order="pre"), DenseNet(5, width=4)):
+        params, running = net.initial(torch.Generator().manual_seed(3), torch.float64)
+        x = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+        net.logits(params, x, running=running)
+        together = net.logits(params, x, running=running, training=False)
+        alone = net.logits(params, x[:1], running=running, training=False)
+        assert torch.allclose(together[:1], alone, atol=1e-12)
+        assert not torch.allclose(together, net.logits(params, x), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        DenseNet(6, "residual", 8, norm="frozen"),
+        ConvNet(10, "residual", (3, 4, 5), channels=1, norm="frozen", order="pre"),
+    ],
+    ids=["dense", "convolutional"],
+)
+def test_frozen_normalisation_starts_as_batch_normalisation_and_then_stays(net):
+    """Up to the correction of the variance, n / (n - 1); afterwards other images do not change how one is scored."""
+    generator = torch.Generator().manual_seed(3)
+    params, running = net.initial(generator, torch.float64)
+    x = torch.randn(500, 1, 8, 8, generator=generator, dtype=torch.float64)
+    net.measure_frozen(params, x)
+    live = type(net)(**{**vars(net), "norm": "batch"})
+    without = {name: p for name, p in params.items() if not name.endswith((".mean", ".var"))}
+    assert torch.allclose(net.logits(params, x), live.logits(without, x), atol=0.02)
+    assert torch.allclose(net.logits(params, x)[:1], net.logits(params, x[:1]), atol=1e-10) and running == {}
+    assert not torch.allclose(live.logits(without, x)[:5], live.logits(without, x[:5]), atol=0.02)
+    assert parameter_count(net) == parameter_count(live)
+
+
+def test_with_a_normalised_head_the_rescaled_net_is_the_residual_net():
+    """ReLU passes factors on: (x + f(x)) / sqrt(2), block after block, is x + f(x) but for one that BN takes away."""
+    x = torch.randn(40, 1, 8, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    how = {"norm": "none", "head_norm": "batch", "eps": 1e-30}
+    for family in (
+        lambda rule: DenseNet(10, rule, 8, **how),
+        lambda rule: ConvNet(16, rule, (3, 4, 5), channels=1, order="pre", **how),
+    ):
+        nets = family("residual"), family("rescaled")
+        logits = [net.logits(net.initial(torch.Generator().manual_seed(3), torch.float64)[0], x) for net in nets]
+        assert torch.allclose(*logits, atol=1e-12)
+
+
+def test_normalisation_hides_the_size_of_a_convolution_that_it_follows_and_not_that_of_a_transition():
+    """He et al.'s order: three times the kernel, the same scores. A stand-alone transition feeds the next skip."""
+    post, pre = (
+        ConvNet(14, "residual", (4, 5, 6), channels=1),
+        ConvNet(16, "residual", (4, 5, 6), channels=1, order="pre"),
+    )
+    for net, name, hidden in ((post, "1.0.a.weight", True), (pre, "1.transition.weight", False)):
+        params, _, x = drawn(net, batch=16)
+        same = torch.allclose(net.logits(params, x), net.logits(rescaled(params, name, 3.0), x), atol=1e-3)
+        assert same is hidden, name
+    uneven = {"1.transition.weight": procrustes(params["1.transition.weight"], spread=1000.0)}
+    assert not torch.allclose(net.logits(params, x), net.logits(params | uneven, x), atol=1e-2)
+
+
+def rescaled(params, name, factor):
+    return params | {name: factor * params[name]}
