@@ -57,10 +57,10 @@ installed: wheel
 	fresh/bin/python -c "import whyresnets; assert '$$folder' in whyresnets.__file__, whyresnets.__file__" && \
 	fresh/bin/whyresnets claims > /dev/null && echo "$(ALONE) runs from the wheel alone"
 
-# Unit tests; then the live plans in an empty cache; then every chapter against that cache.
+# Unit tests but the slow ones (weekly.yml runs those); the live plans in an empty cache; every chapter against that cache.
 test: $(READY)
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --quiet --check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=2 -m "not slow"
 	@cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && export WHYRESNETS_CACHE="$$cache" && \
 	$(BIN)/whyresnets judge --live && \
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=2000 $(CHAPTERS:%=book/%.ipynb)
@@ -71,7 +71,7 @@ outputs: $(READY)
 
 # For authors: write what is computed into the pages: ledger, citations, tables.
 pages: $(READY)
-	@$(BIN)/python -m whyresnets.pages
+	@$(BIN)/python book/_ext/pages.py
 
 clean:
 	rm -rf _build build

@@ -6,17 +6,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from toy import load
 
 import whyresnets
-from whyresnets.chapter import Chapter
+from whyresnets.chapter import Arm, Chapter, Published, larger
+from whyresnets.claims.effects import nats
+from whyresnets.claims.quantities import training_loss
+from whyresnets.claims.verdicts import Test
 from whyresnets.nets.architecture import Conv
 from whyresnets.spec import SGD, Spec, Task
+from whyresnets.store import records
+from whyresnets.training.runs import Runs
 
 PACKAGE = Path(whyresnets.__file__).parent
+
+
+def fall(arm: str):
+    """By how much the loss of an arm is below the untrained one's."""
+    return training_loss["untrained"] - training_loss[arm]
 
 
 @pytest.fixture
@@ -71,3 +82,62 @@ def tiny():
 def toy() -> Chapter:
     """The chapter that CONTRIBUTING.md writes."""
     return load().CHAPTER
+
+
+@pytest.fixture(scope="session")
+def book(toy) -> Chapter:
+    """The toy chapter with a recorded claim of all parts, a larger scale with another threshold, and a paper."""
+    (live,) = toy.claims
+    whole = replace(
+        live,
+        id="TOY-2",
+        premise=Test("it starts at chance", training_loss["untrained"] > 2 * nats),
+        fails_when=Test("a tiny rate", fall("still") > 0.5 * nats),
+        alternative=Test("luck", fall("still") > 0.1 * nats),
+        live=False,
+    )
+    wide = tuple(Arm(arm.name, larger(arm.spec, "workstation"), arm.kind) for arm in toy.laptop)
+    there = replace(live, conditions=fall("trained") > 0.2 * nats, trains=(("trained", 1.5), *live.trains[1:]))
+    paper = Published("trained", "A net of 8 blocks", "8.75", "nobody2016, Table 6", toy.specs()["trained"])
+    return replace(
+        toy,
+        claims=(live, whole),
+        larger={"workstation": wide, "paper": wide},
+        larger_claims={"workstation": (there,), "paper": (there,)},
+        published=(paper,),
+        probes=("trained",),
+        dropped=("TOY-3: nobody could say what it meant.",),
+    )
+
+
+@pytest.fixture(scope="session")
+def trained(toy) -> dict[str, Runs]:
+    """Its arms, trained with seeds 0 to 19."""
+    from whyresnets.sweeps.local import one_thread
+    from whyresnets.training.train import train
+
+    seeds = tuple(range(20))
+    with one_thread():
+        return {
+            arm: Runs.stack(spec, seeds, [train(spec, seed) for seed in seeds]) for arm, spec in toy.specs().items()
+        }
+
+
+@pytest.fixture(scope="session")
+def toy_records(trained, tmp_path_factory) -> Path:
+    """A folder with its record alone; for reading."""
+    folder = tmp_path_factory.mktemp("records")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "RECORDS", folder)
+        records.write_record("toy-laptop", list(trained.values()))
+    return folder
+
+
+@pytest.fixture
+def in_a_book(toy, toy_records, cache, tmp_path, monkeypatch) -> Path:
+    """The command line knows the toy chapter alone; its record stands in a folder of its own, which comes back."""
+    folder = tmp_path / "records"
+    shutil.copytree(toy_records, folder)
+    monkeypatch.setattr(records, "RECORDS", folder)
+    monkeypatch.setattr("whyresnets.__main__.CHAPTERS", (toy,))
+    return folder

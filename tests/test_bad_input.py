@@ -1,45 +1,45 @@
 """Bad input: one clear line that says what to do, exit status 2, no traceback, nothing lost."""
 
-import dataclasses
 import errno
+import io
 import json
 import os
 import pickle
 import resource
-import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import URLError
 
+import joblib
 import numpy as np
 import pytest
+from torchvision import datasets
 
-from whyresnets import __main__, data, store, sweeps
+from whyresnets import __main__, data
 from whyresnets.__main__ import main
+from whyresnets.chapter import Chapter
 from whyresnets.chapters import CHAPTERS
-from whyresnets.training import Spec
+from whyresnets.store import cache, records
 
-SMOKE = ["judge", "HE1-3", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]
-LAPTOP = "degradation-laptop"
+SMOKE = ["judge", "TOY-1", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]
+LAPTOP = "toy-laptop"
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a case may arrange: a folder of its own, a copy of the records, and pytest's monkeypatch."""
+    """What a case may arrange: a folder of its own with the records in it, the chapters, and pytest's monkeypatch."""
 
     folder: Path
+    chapters: tuple[Chapter, ...]
     monkeypatch: pytest.MonkeyPatch
 
     @property
     def records(self) -> Path:
-        copy = self.folder / "records"
-        if not copy.exists():
-            shutil.copytree(store.RECORDS, copy)
-            self.monkeypatch.setattr(store, "RECORDS", copy)
-        return copy
+        return self.folder / "records"
 
     def cache(self, path) -> None:
         self.monkeypatch.setenv("WHYRESNETS_CACHE", str(path))
@@ -51,7 +51,7 @@ class Place:
         return Path("/proc") if os.access(folder, os.W_OK) else folder
 
     def about(self, change) -> None:
-        """Change the provenance of the shipped record."""
+        """Change the provenance of the record."""
         path = self.records / f"{LAPTOP}.json"
         about = json.loads(path.read_text())
         for entry in about.values():
@@ -59,14 +59,14 @@ class Place:
         path.write_text(json.dumps(about))
 
     def on_cifar(self) -> None:
-        """The chapter's arms on CIFAR-10, which lies in ``data/`` of this place, if anywhere; no network."""
-        from torchvision import datasets
+        """The first chapter's arms on CIFAR-10, which lies in ``data/`` of this place, if anywhere; no network."""
 
         def unreachable(*_, **__):
             raise URLError("no network")
 
-        laptop = {arm: spec.but(data="cifar10") for arm, spec in CHAPTERS[0].laptop.items()}
-        self.monkeypatch.setattr(__main__, "CHAPTERS", (dataclasses.replace(CHAPTERS[0], laptop=laptop),))
+        first = self.chapters[0]
+        arms = tuple(replace(arm, spec=arm.spec.but(data="cifar10")) for arm in first.laptop)
+        self.monkeypatch.setattr(__main__, "CHAPTERS", (replace(first, laptop=arms),))
         self.monkeypatch.setattr(datasets.cifar, "download_and_extract_archive", unreachable)
         self.monkeypatch.setenv("WHYRESNETS_DATA", str(self.folder / "data"))
 
@@ -85,7 +85,7 @@ def damaged_cifar(place):
 
 
 def changed_digits(place):
-    place.monkeypatch.setitem(data.CHECKSUMS, "digits", "0" * 64)
+    place.monkeypatch.setitem(data.DATASETS, "digits", replace(data.DATASETS["digits"], checksum="0" * 64))
 
 
 def readonly_json(place):
@@ -95,7 +95,7 @@ def readonly_json(place):
 
 
 def unwritable_records(place):
-    place.monkeypatch.setattr(store, "RECORDS", place.unwritable())
+    place.monkeypatch.setattr(records, "RECORDS", place.unwritable())
     place.monkeypatch.setattr(os, "access", lambda *_: False)
 
 
@@ -110,7 +110,6 @@ def disk_full(place):
 
 def killed_worker(place):
     """As joblib says it; `test_killed.py` kills a real one."""
-    import joblib
 
     def broken(*_, **__):
         raise BrokenProcessPool("A process in the process pool was terminated abruptly")
@@ -120,10 +119,10 @@ def killed_worker(place):
 
 def cached_folder(place):
     """A folder where a run should be."""
-    spec = CHAPTERS[0].arms("smoke")[CHAPTERS[0].claim("HE1-3").arms[0]]
-    cache = place.folder / "cache"
-    place.cache(cache)
-    (store.cache_folder() / spec.question / "0.npz").mkdir(parents=True)
+    place.cache(place.folder / "cache")
+    first = place.chapters[0]
+    spec = first.specs("smoke")[first.claims[0].arms[0]]
+    cache._path(cache.cache_folder(), spec, 0).mkdir(parents=True)
 
 
 def records_npz(content):
@@ -139,7 +138,9 @@ def records_json(content):
 
 
 def flipped(whole):
-    middle = len(whole) // 2
+    """One bit of the largest array; some bits of an archive are read by nobody."""
+    largest = max(zipfile.ZipFile(io.BytesIO(whole)).infolist(), key=lambda entry: entry.compress_size)
+    middle = largest.header_offset + len(largest.FileHeader()) + largest.compress_size // 2
     return whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
 
 
@@ -147,86 +148,93 @@ def flipped(whole):
 COMMANDS = [
     ([], "--help"),
     (["nonsense"], "invalid choice: 'nonsense'"),
-    (["jugde", "HE1-1"], "invalid choice: 'jugde'"),
-    (["claims", "HE1-1"], "unrecognized arguments: HE1-1"),
+    (["jugde", "TOY-1"], "invalid choice: 'jugde'"),
+    (["claims", "TOY-1"], "unrecognized arguments: TOY-1"),
     (["claims", "--jsno"], "unrecognized arguments: --jsno"),
-    (["judge", "HE1-1", "--sedes", "3"], "unrecognized arguments: --sedes"),
-    (["judge", "HE1-1", "--scale", "huge"], "choose from"),
-    (["judge", "HE1-1", "--scale", ""], "choose from"),
-    (["judge", "HE1-1", "--scale"], "expected one argument"),
-    (["judge", "HE1-1", "--backend", "slurm"], "choose from"),
-    (["judge", "HE1-1", "--json"], "expected one argument"),
-    (["bench", "HE1-1"], "unrecognized arguments: HE1-1"),
+    (["judge", "TOY-1", "--sedes", "3"], "unrecognized arguments: --sedes"),
+    (["judge", "TOY-1", "--scale", "huge"], "choose from"),
+    (["judge", "TOY-1", "--scale", ""], "choose from"),
+    (["judge", "TOY-1", "--scale"], "expected one argument"),
+    (["judge", "TOY-1", "--backend", "slurm"], "choose from"),
+    (["judge", "TOY-1", "--json"], "expected one argument"),
+    (["bench", "TOY-1"], "unrecognized arguments: TOY-1"),
     (["bench", "--json"], "expected one argument"),
 ]
 CLAIMS = [
     (["judge"], "name one or more claims, or --all"),
     (["record"], "name one or more claims, or --all"),
     (["record", "--grid"], "name one or more claims, or --all"),
-    (["judge", "degradatoin"], "did you mean degradation?"),
-    (["judge", "HE1-11"], "did you mean HE1-1?"),
-    (["judge", "HE1-2c"], "did you mean HE1-2"),
-    (["judge", "he1-7b"], "did you mean HE1-7b?"),
-    (["judge", "HE1-1,HE1-2"], "put spaces between claims"),
-    (["judge", "HE1-1", "--seed", "5"], "unrecognized arguments: --seed"),
-    (["judge", "HE1-1", "HE1-99"], "did you mean"),
+    (["judge", "tyo"], "did you mean toy?"),
+    (["judge", "TOY-11"], "did you mean TOY-1?"),
+    (["judge", "toy-2"], "did you mean TOY-2?"),
+    (["judge", "TOY-1,TOY-2"], "put spaces between claims"),
+    (["judge", "TOY-1", "--seed", "5"], "unrecognized arguments: --seed"),
+    (["judge", "TOY-1", "TOY-99"], "did you mean"),
     (["judge", ""], "did you mean"),
     (["judge", "*"], "did you mean"),
-    (["judge", "HE1-1\n"], "did you mean HE1-1?"),
+    (["judge", "TOY-1\n"], "did you mean TOY-1?"),
     (["judge", "../../etc/passwd"], "did you mean"),
-    (["record", "HE1-99"], "did you mean"),
+    (["record", "TOY-99"], "did you mean"),
 ]
 NUMBERS = [
-    (["judge", "HE1-1", "--seeds", "0"], "at least 1 seed"),
-    (["judge", "HE1-1", "--seeds", "-5"], "at least 1 seed"),
-    (["judge", "HE1-1", "--seeds", "2.5"], "invalid int value: '2.5'"),
-    (["judge", "HE1-1", "--seeds", "many"], "invalid int value: 'many'"),
-    (["judge", "HE1-1", "--seeds", "1000000000"], "at most 1,000"),
-    (["judge", "HE1-1", "--first-seed", "-1"], "0 or more"),
-    (["judge", "HE1-1", "--first-seed", "first"], "invalid int value"),
-    (["judge", "HE1-1", "--jobs", "0"], "at least 1 process"),
-    (["judge", "HE1-1", "--jobs", "-2"], "at least 1 process"),
-    (["judge", "HE1-1", "--jobs", "two"], "invalid int value"),
-    (["judge", "HE1-1", "--jobs", "1000000"], "more than"),
-    (["record", "HE1-1", "--seeds", "0"], "at least 1 seed"),
-    (["record", "HE1-1", "--jobs", "0"], "at least 1 process"),
-    (["record", "HE1-1", "--first-seed", "-1"], "0 or more"),
-    (["judge", "HE1-1", "--minutes", "0"], "more than 0"),
-    (["judge", "HE1-1", "--minutes", "nan"], "more than 0"),
-    (["record", "HE1-1", "--minutes", "soon"], "invalid float value"),
+    (["judge", "TOY-1", "--seeds", "0"], "at least 1 seed"),
+    (["judge", "TOY-1", "--seeds", "-5"], "at least 1 seed"),
+    (["judge", "TOY-1", "--seeds", "2.5"], "invalid int value: '2.5'"),
+    (["judge", "TOY-1", "--seeds", "many"], "invalid int value: 'many'"),
+    (["judge", "TOY-1", "--seeds", "1000000000"], "at most 1,000"),
+    (["judge", "TOY-1", "--first-seed", "-1"], "0 or more"),
+    (["judge", "TOY-1", "--first-seed", "first"], "invalid int value"),
+    (["judge", "TOY-1", "--jobs", "0"], "at least 1 process"),
+    (["judge", "TOY-1", "--jobs", "-2"], "at least 1 process"),
+    (["judge", "TOY-1", "--jobs", "two"], "invalid int value"),
+    (["judge", "TOY-1", "--jobs", "1000000"], "more than"),
+    (["record", "TOY-1", "--seeds", "0"], "at least 1 seed"),
+    (["record", "TOY-1", "--jobs", "0"], "at least 1 process"),
+    (["record", "TOY-1", "--first-seed", "-1"], "0 or more"),
+    (["judge", "TOY-1", "--minutes", "0"], "more than 0"),
+    (["judge", "TOY-1", "--minutes", "nan"], "more than 0"),
+    (["record", "TOY-1", "--minutes", "soon"], "invalid float value"),
 ]
 DEVICES = [
-    (["judge", "HE1-1", "--device", "cuda"], "use --device cpu"),
-    (["record", "HE1-1", "--device", "cuda"], "use --device cpu"),
-    (["judge", "HE1-1", "--device", "tpu"], "choose from"),
-    (["judge", "HE1-1", "--device", "cuda:7"], "choose from"),
-    (["judge", "HE1-1", "--device", ""], "choose from"),
+    (["judge", "TOY-1", "--device", "cuda"], "use --device cpu"),
+    (["record", "TOY-1", "--device", "cuda"], "use --device cpu"),
+    (["judge", "TOY-1", "--device", "tpu"], "choose from"),
+    (["judge", "TOY-1", "--device", "cuda:7"], "choose from"),
+    (["judge", "TOY-1", "--device", ""], "choose from"),
 ]
 NOT_BUILT = [
-    (["judge", "OP-1", "--scale", "paper"], "use --scale laptop"),
-    (["judge", "OP-1", "--scale", "workstation"], "use --scale laptop"),
-    (["record", "OP-1", "--scale", "paper"], "use --scale laptop"),
-    (["judge", "elimination", "--scale", "workstation"], "use --scale laptop"),
-    (["judge", "DS-5", "--scale", "workstation"], "DS-5 is not planned at workstation scale: use --scale laptop"),
-    (["record", "norm_preservation", "--grid", "--scale", "workstation"], "leave out --grid"),
+    (["judge", "LONE-1", "--scale", "paper"], "LONE-1 is not planned at paper scale: use --scale laptop"),
+    (["judge", "TOY-1", "LONE-1", "--scale", "workstation"], "LONE-1 is not planned at workstation scale"),
+    (["record", "LONE-1", "--scale", "paper"], "use --scale laptop"),
+    (["judge", "lone", "--scale", "workstation"], "not built yet for lone: use --scale laptop"),
+    (["judge", "TOY-2", "--scale", "workstation"], "TOY-2 is not planned at workstation scale: use --scale laptop"),
+    (["record", "toy", "--grid", "--scale", "workstation"], "leave out --grid"),
 ]
 TOGETHER = [
-    (["judge", "HE1-1", "--backend", "dask"], "name both"),
-    (["judge", "HE1-1", "--scheduler", "tcp://localhost:1"], "name both"),
+    (["judge", "TOY-1", "--backend", "dask"], "name both"),
+    (["judge", "TOY-1", "--scheduler", "tcp://localhost:1"], "name both"),
     (
-        ["judge", "HE1-1", "--scale", "paper", "--backend", "dask", "--scheduler", "tcp://localhost:1"],
+        ["judge", "TOY-1", "--scale", "paper", "--backend", "dask", "--scheduler", "tcp://localhost:1"],
         "--device cuda or",
     ),
-    (["judge", "HE1-1", "--backend", "dask", "--scheduler", "tcp://localhost:1", "--jobs", "2"], "leave it out"),
-    (["judge", "--live", "HE1-1"], "leave out claims"),
+    (["judge", "TOY-1", "--backend", "dask", "--scheduler", "tcp://localhost:1", "--jobs", "2"], "leave it out"),
+    (["judge", "--live", "TOY-1"], "leave out claims"),
     (["judge", "--live", "--all"], "leave out claims"),
     (["judge", "--live", "--seeds", "3"], "leave out claims"),
     (["judge", "--live", "--first-seed", "3"], "leave out claims"),
     (["judge", "--live", "--scale", "smoke"], "leave out --scale"),
-    (["record", "--grid", "HE1-1", "--seeds", "3"], "leave out --seeds"),
+    (["record", "--grid", "TOY-1", "--seeds", "3"], "leave out --seeds"),
     (["record", "--grid", "--all", "--first-seed", "3"], "leave out --seeds"),
-    (["record", "--confirm", "HE1-1"], "leave out claims"),
+    (["record", "--confirm", "TOY-1"], "leave out claims"),
     (["record", "--confirm", "--grid"], "leave out claims"),
+    (["record", "--rehearse", "@/x", "--all"], "leave out claims"),
+    (["record", "--rehearse", "@/x", "--first-seed", "3"], "leave out claims"),
+    (["record", "--rehearse", "@/x", "--scale", "smoke"], "leave out claims"),
+    (["record", "--rehearse", "@/x", "--confirm"], "name one of them"),
+    (["record", "--rehearse", "@/x", "--against", "@/y"], "name both, or neither"),
+    (["record", "--rehearse", "@/x", "--device", "cuda"], "leave out --device"),
+    (["record", "--all", "--against", "@/x"], "name both, or neither"),
+    (["record", "--confirm", "--against", "@/x", "--device", "cuda"], "leave out --device"),
 ]
 FILES = [
     ([*SMOKE, "--json", "@/no/such/folder.json"], "name a file that can be written"),
@@ -241,8 +249,12 @@ FILES = [
     (SMOKE, "WHYRESNETS_CACHE", lambda p: p.cache(p.unwritable() / "cache")),
     (SMOKE, "WHYRESNETS_CACHE", lambda p: p.cache(p.folder / ("x" * 300))),
     (SMOKE, "WHYRESNETS_CACHE", cached_folder),
-    (["record", "HE1-3"], "cannot be written", unwritable_records),
+    (["record", "TOY-1"], "cannot be written", unwritable_records),
     (["record", "--confirm"], "cannot be written", unwritable_records),
+    (["record", "--rehearse", "@/no/such/folder"], "name a file that can be written"),
+    (["record", "--rehearse"], "expected one argument"),
+    (["record", "--confirm", "--against", "@/rehearsal"], "no such file"),
+    (["record", "--confirm", "--against", "@/x"], "restore both its files", lambda p: file(p, "x.json")),
 ]
 DATA = [
     (SMOKE, "WHYRESNETS_DATA", Place.on_cifar),
@@ -259,15 +271,15 @@ RECORDS = [
     (["claims"], "restore both its files", records_json("")),
     (["claims"], "restore both its files", records_json("[]")),
     (["claims"], "restore both its files", records_json("{\x00")),
-    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["spec"].update(depth=21))),
+    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["spec"].update(depth=0))),
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["spec"].update(attention=True))),
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["seeds"].pop())),
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry.pop("source"))),
     (["judge", "--live"], "restore both its files", records_json("{")),
     (SMOKE[:2], "restore both its files", records_json("{")),
-    (["record", "HE1-3"], "restore both its files", records_json("{")),
-    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry.update(confirmed=None))),
-    (["record", "HE1-3", "--seeds", "3"], "record at least as many", lambda p: p.records),
+    (["record", "TOY-1"], "restore both its files", records_json("{")),
+    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry.update(source="", confirmed=None))),
+    (["record", "TOY-1", "--seeds", "3"], "record at least as many"),
 ]
 WHILE_RUNNING = [  # these have announced what they will do before it happens
     (SMOKE, "free it or name another", disk_full),
@@ -283,15 +295,19 @@ def test_there_are_at_least_sixty_cases():
 
 
 @pytest.fixture
-def answer(tmp_path, monkeypatch, capfd):
-    """Arrange a case, run it, and hand back what was said; what lay in the folder before must lie there after."""
+def answer(book, toy, in_a_book, tmp_path, monkeypatch, capfd):
+    """Arrange a case, run it, and hand back what was said; what lay in the folder before must lie there after.
+
+    The book has two chapters; one of them is planned at larger scales, too.
+    """
+    lone = replace(toy, name="lone", claims=(replace(toy.claims[0], id="LONE-1"),))
+    monkeypatch.setattr(__main__, "CHAPTERS", (book, lone))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setenv("WHYRESNETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     data.load.cache_clear()
 
     def run(arguments, says, arrange=lambda _: None):
-        arrange(Place(tmp_path, monkeypatch))
+        arrange(Place(tmp_path, (book, lone), monkeypatch))
         before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
         status = main([argument.replace("@", str(tmp_path)) for argument in arguments])
         monkeypatch.undo()
@@ -338,7 +354,8 @@ def no_file_grows():
 
 
 def test_a_disk_without_room_for_one_run(tmp_path):
-    said = outside(SMOKE, tmp_path, preexec_fn=no_file_grows, stdout=subprocess.PIPE)
+    judge = ["judge", CHAPTERS[0].claims[0].id, *SMOKE[2:]]
+    said = outside(judge, tmp_path, preexec_fn=no_file_grows, stdout=subprocess.PIPE)
     assert said.returncode == 2 and said.stderr.count("\n") == 1 and "WHYRESNETS_CACHE" in said.stderr
 
 
@@ -356,57 +373,3 @@ def test_a_reader_that_stops_listening(tmp_path):
     said = outside(["claims", "--json"], tmp_path, stdout=write)
     os.close(write)
     assert said.returncode == 2 and said.stderr == ""
-
-
-def test_a_chapter_runs_from_any_folder(tmp_path):
-    """What comes before its live run, imports and tables, needs neither the repository nor the notebook's folder."""
-    cells = json.loads((Path(__file__).parents[1] / "book" / "degradation.ipynb").read_text())["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    live = next(i for i, cell in enumerate(code) if "nbval-ignore-output" in cell["metadata"].get("tags", []))
-    first = "\n".join("".join(cell["source"]) for cell in code[:live])
-    assert live >= 2 and "import" in first
-    script = f"display = print\n{first}"  # a notebook has it built in
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0 and not list(tmp_path.iterdir()), done.stderr
-
-
-# --- The library itself ----------------------------------------------------------------------------
-
-IMPOSSIBLE = [
-    *({"depth": depth} for depth in (0, -20, 7, 21, 20.0, "20", None)),
-    *({"steps": steps} for steps in (-1, 1.5, "100")),
-    *({"batch": batch} for batch in (0, 1, -64, 64.0)),
-    *({"rate": rate} for rate in (0, -0.1, float("nan"), float("inf"), "0.1")),
-    {"warmup": 1.0},
-    {"momentum": 1.0},
-    {"weight_decay": -1e-4},
-    {"gain": float("nan")},
-    {"widths": (8, 16)},
-    {"widths": None},
-    {"extend_to": 56},
-    {"augment": "no"},
-    {"silent": "false"},
-    {"widths": (8, 0, 32)},
-    {"rule": "dense"},
-    {"norm": "layer"},
-    {"padding": "mirror"},
-    {"schedule": "steps"},
-    {"precision": "float16"},
-    {"data": "mnist"},
-    {"extend_to": (14,)},
-    {"extend_to": (57,)},
-    {"rule": "residual", "extend_to": (56,)},
-    {"norm": "none", "silent": True},
-]
-
-
-@pytest.mark.parametrize("change", IMPOSSIBLE, ids=str)
-def test_an_impossible_spec_says_in_one_line_what_to_choose(change):
-    with pytest.raises(ValueError, match=r"choose|needs|one of") as caught:
-        Spec(**change)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_batch_larger_than_the_training_set_is_refused():
-    with pytest.raises(ValueError, match="more than the 1400 training examples"):
-        sweeps.train(Spec(batch=1401, steps=1), 0)

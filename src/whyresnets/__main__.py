@@ -145,7 +145,7 @@ def _add_runs(command: argparse.ArgumentParser) -> None:
 
 
 def _claims(options) -> int:
-    rows = [_listed(chapter, claim) for chapter in CHAPTERS for claim in chapter.claims]
+    rows = [row for chapter in CHAPTERS for row in _listed(chapter)]
     if options.json:
         print(json.dumps(rows, indent=1))
     else:
@@ -154,25 +154,28 @@ def _claims(options) -> int:
     return 0
 
 
-def _listed(chapter: Chapter, claim: Claim) -> dict:
-    printed = chapter.printed(claim)
-    return {
-        "id": claim.id,
-        "chapter": chapter.name,
-        "says": claim.says,
-        "source": claim.source,
-        "predicts": [str(condition) for condition in claim.conditions],
-        "printed_verdict": printed.word if printed else None,
-        "reason": printed.reason if printed else None,
-        "recorded_with_other_code": chapter.stale(),
-    }
+def _listed(chapter: Chapter) -> list[dict]:
+    """What ``claims --json`` writes of each claim."""
+    stale = chapter.stale()
+    return [
+        {
+            "id": claim.id,
+            "chapter": chapter.name,
+            "says": claim.says,
+            "source": claim.source,
+            "predicts": [str(condition) for condition in claim.conditions],
+            "printed_verdict": printed.word if printed else None,
+            "reason": printed.reason if printed else None,
+            "recorded_with_other_code": stale,
+        }
+        for claim, printed in [(claim, chapter.printed(claim)) for claim in chapter.claims]
+    ]
 
 
 def _bench(options) -> int:
     from whyresnets import bench
 
-    if options.json is not None:
-        _writable(Path(options.json))
+    _writable("--json", options.json)
     device = "cpu" if options.device == "auto" else options.device
     _has(device)
     workloads = bench.WORKLOADS[device]
@@ -198,8 +201,7 @@ def _judge(options) -> int:
         raise BadInput("--live is at laptop scale: leave out --scale")
     _check(options)
     wanted = _wanted(options, live=options.live)
-    if options.json is not None:
-        _writable(Path(options.json))
+    _writable("--json", options.json)
     rows: list[report.Row] = []
     not_run: dict = {}
     for chapter, chosen in wanted:
@@ -261,12 +263,13 @@ def _workers(options) -> sweeps.Workers:
     return sweeps.Workers(device, options.scheduler or "", until, cache=not getattr(options, "no_cache", False))
 
 
-def _writable(path: Path) -> None:
-    """Refuse a file that cannot be written before hours are spent on what goes into it."""
+def _writable(option: str, file: Path | str | None) -> None:
+    """Refuse a file that cannot be written before hours are spent on what goes into it; None: nobody asked for one."""
     try:
-        refuse_unwritable(path)
+        if file is not None:
+            refuse_unwritable(Path(file))
     except OSError as error:
-        raise BadInput(f"--json {path}: {error.strerror}; name a file that can be written") from error
+        raise BadInput(f"{option} {file}: {error.strerror}; name a file that can be written") from error
 
 
 def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
@@ -274,7 +277,8 @@ def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
     known = [name for chapter in CHAPTERS for name in (chapter.name, *(claim.id for claim in chapter.claims))]
     for name in options.claims:
         if name not in known:
-            near = difflib.get_close_matches(name.split(",")[0], known, n=1, cutoff=0.0)[0]
+            lower = {other.lower(): other for other in known}
+            near = lower[difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.0)[0]]
             hint = "put spaces between claims" if "," in name else f"did you mean {near}?"
             raise BadInput(f"unknown claim {name!r}: {hint} `whyresnets claims` lists all, --all means all")
     if not options.claims and not options.all and not live:
@@ -314,27 +318,26 @@ def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
 def _record(options) -> int:
     _check_record(options)
     _check(options)
-    if not os.access(records.RECORDS if records.RECORDS.exists() else records.RECORDS.parent, os.W_OK):
-        raise BadInput(f"the folder of records, {records.RECORDS}, cannot be written: install with pip install -e .")
     if options.rehearse is not None:
         return _rehearse(options)
+    if not os.access(records.RECORDS if records.RECORDS.exists() else records.RECORDS.parent, os.W_OK):
+        raise BadInput(f"the folder of records, {records.RECORDS}, cannot be written: install with pip install -e .")
     if options.confirm:
         return _confirm(options)
-    plans = {}
-    for chapter, chosen in _wanted(options):
-        whole = options.all or chapter.name in options.claims
-        asked = chosen, options.scale, options.first_seed, options.seeds, whole
-        is_grid = options.grid
-        plans[chapter.name] = (
-            chapter,
-            recording.grid_plan(chapter, options.scale) if is_grid else recording.record_plan(chapter, *asked),
-        )
+    plans = [(chapter, *_record_plan(chapter, chosen, options)) for chapter, chosen in _wanted(options)]
     trained_on = sweeps.hardware(options.workers)
-    for chapter, (name, plan) in plans.values():
+    for chapter, name, plan in plans:
         runs = _run(chapter, plan, options)
         path = recording.keep(chapter, name, runs, options.scale, options.grid, trained_on)
         print(f"recorded {len(runs)} arms in {path}")
     return 0
+
+
+def _record_plan(chapter: Chapter, chosen: list[Claim], options) -> tuple[str, sweeps.Plan]:
+    if options.grid:
+        return recording.grid_plan(chapter, options.scale)
+    whole = options.all or chapter.name in options.claims
+    return recording.record_plan(chapter, chosen, options.scale, options.first_seed, options.seeds, whole)
 
 
 def _check_record(options) -> None:
@@ -350,24 +353,31 @@ def _check_record(options) -> None:
     short = options.against is not None or options.rehearse is not None
     if short and (options.device == "cuda" or options.scheduler):
         raise BadInput("runs are compared on the CPU of this machine: leave out --device and --scheduler")
-    if options.against is not None and not Path(options.against).with_suffix(".json").exists():
+    if options.against is not None and not _pair(options.against).exists():
         raise BadInput(f"--against {options.against}: no such file; `whyresnets record --rehearse FILE` writes one")
     if options.grid and (options.seeds or options.first_seed):
         raise BadInput("--grid records whole grids: leave out --seeds and --first-seed")
 
 
+def _pair(file: str) -> Path:
+    """The ``.json`` of a rehearsal, which has its ``.npz`` beside it."""
+    return Path(f"{file.removesuffix('.json')}.json")
+
+
 def _rehearse(options) -> int:
-    path = Path(options.rehearse).with_suffix(".json")
-    _writable(path)
-    found = recording.rehearse(CHAPTERS, options.jobs, options.workers)
+    path = _pair(options.rehearse)
+    _writable("--rehearse", path)
+    found, left = recording.rehearse(CHAPTERS, options.jobs, options.workers)
     records.write(path, found)
     print(f"rehearsed {len(found.about)} entries in {path}")
+    for name, count in left.items():
+        print(f"{name}: {count} entries not rehearsed: their data are not at hand")
     return 0
 
 
 def _confirm(options) -> int:
     """Run the first seeds of every entry again (one unless --seeds says); 1 if some bit came out otherwise."""
-    against = options.against and records.read(Path(options.against).with_suffix(".json"))
+    against = records.read(_pair(options.against)) if options.against is not None else None
     with_what = "the rehearsal" if against else "the record"
     status = 0
     for name in recording.names_of(CHAPTERS):

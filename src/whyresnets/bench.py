@@ -6,14 +6,20 @@ On a GPU both train in bfloat16, this library with one process or a few, the pla
 """
 
 import functools
+import itertools
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import joblib
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import transforms
+from torchvision.datasets import CIFAR10
 
 from whyresnets import data, sweeps
 from whyresnets.nets.architecture import Conv
@@ -30,6 +36,7 @@ ROUNDS = 5  # of each side, in turns; their median counts
 # the plain loop's readers have as long epochs as they would.
 IMAGES = {"cpu": 2048, "cuda": 50_000}
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product is the ceiling (chosen by us)
+TRIES = 15  # of each way to multiply them; the fastest counts (chosen by us)
 READERS = 8  # processes of the plain loop's DataLoader beside a GPU, at most (chosen by us)
 
 
@@ -69,32 +76,27 @@ WORKLOADS = {
 
 
 @functools.cache
-def images(name: str, device: str = "cpu") -> tuple[Tensor, Tensor]:
-    """Images and class numbers (examples,): the digits as they are trained on, or noise in CIFAR-10's shape.
-
-    The digits are float32 (examples, channels, height, width), standardised (dimensionless); the noise is
-    uint8 (examples, height, width, channels), from 0 to 255, as torchvision keeps CIFAR-10.
-    """
-    if name == "digits":
-        digits = data.load(name)
-        return digits.x_train, digits.y_train
-    draws = generator(0, "bench")
-    pixels = torch.randint(0, 256, (IMAGES[device], 32, 32, 3), generator=draws, dtype=torch.uint8)
-    return pixels, torch.randint(0, 10, (IMAGES[device],), generator=draws)
+def noise(device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """Pictures (examples, height, width, channels) from 0 to 255, as torchvision keeps CIFAR-10, and class numbers."""
+    draws, count = generator(0, "bench"), IMAGES[device]
+    pixels = torch.randint(0, 256, (count, 32, 32, 3), generator=draws, dtype=torch.uint8)
+    return pixels, torch.randint(0, 10, (count,), generator=draws)
 
 
 @functools.cache
-def _dataset(name: str, device: str = "cpu") -> data.Dataset:
-    x, y = images(name, device)
-    if x.dtype == torch.uint8:
-        x = x.permute(0, 3, 1, 2).float() / 255 - 0.5
+def dataset(name: str, device: str = "cpu") -> data.Dataset:
+    """The digits; or, in the place of CIFAR-10, :func:`noise`, normalised as the plain loop does."""
+    if name == "digits":
+        return data.load(name)
+    pixels, y = noise(device)
+    x = pixels.permute(0, 3, 1, 2).float() / 255 - 0.5
     return data.Dataset(name, x, y, x[:1], y[:1], "")
 
 
 def ours(spec: Spec, seed: int, device: str = "cpu") -> list[float]:
     """One seed as the library trains it, on one thread; the loss at each step, in nats (T,)."""
     torch.set_num_threads(1)
-    start = begin(spec, seed, _dataset(spec.task.data, device), device)
+    start = begin(spec, seed, dataset(spec.task.data, device), device)
     return descend(spec, [start])[0]["curve"].tolist()
 
 
@@ -111,7 +113,7 @@ class PlainNet(nn.Module):
         self.head = nn.Linear(net.widths[-1], 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores (B, classes), dimensionless."""
+        """Class scores (B, classes)."""
         h = F.relu(self.stem(x))
         for (first, second), shape in zip(self.units, self.shapes, strict=True):
             h = F.relu(second(F.relu(first(h))) + option_a(h, *shape))
@@ -122,24 +124,14 @@ def _layer(before: int, width: int, stride: int = 1) -> nn.Module:
     return nn.Sequential(nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width))
 
 
-class _Pictures(torch.utils.data.Dataset):
-    """Images as torchvision's CIFAR10 hands them out: one by one, through PIL and torchvision's transforms."""
+class Pictures(CIFAR10):
+    """Images as torchvision's CIFAR10 hands them out, one by one, through PIL and its transforms; no file is read."""
 
     def __init__(self, pixels: Tensor, labels: Tensor, augment: bool):
-        from torchvision import transforms
-
         random = [transforms.RandomCrop(32, padding=PAD), transforms.RandomHorizontalFlip()] if augment else []
         normal = transforms.Normalize((0.5, 0.5, 0.5), (1, 1, 1))
+        self.data, self.targets, self.target_transform = pixels.numpy(), labels.tolist(), None
         self.transform = transforms.Compose([*random, transforms.ToTensor(), normal])
-        self.pixels, self.labels = pixels.numpy(), labels
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def __getitem__(self, i: int):
-        from PIL import Image
-
-        return self.transform(Image.fromarray(self.pixels[i])), self.labels[i]
 
 
 def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
@@ -147,25 +139,22 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
 
     It returns the loss at each step, in nats (T,). In float32 on a CPU; on a GPU in the precision of the Spec.
     """
-    x, y = images(spec.task.data, device)
-    pictures = torch.utils.data.TensorDataset(x, y) if x.is_floating_point() else _Pictures(x, y, spec.task.augment)
-    order = torch.Generator().manual_seed(0)
+    known = dataset(spec.task.data, device)
+    digits = torch.utils.data.TensorDataset(known.x_train, known.y_train)
+    pictures = digits if spec.task.data == "digits" else Pictures(*noise(device), spec.task.augment)
     readers = {"num_workers": min(READERS, sweeps.cores()), "persistent_workers": True, "pin_memory": True}
-    how = {"shuffle": True, "drop_last": True, "generator": order, **(readers if device == "cuda" else {})}
+    how = {"shuffle": True, "drop_last": True, **(readers if device == "cuda" else {})}
     loader = torch.utils.data.DataLoader(pictures, spec.task.batch, **how)
-    net = PlainNet(spec.net, _dataset(spec.task.data).channels).to(device, memory_format=torch.channels_last)
+    net = PlainNet(spec.net, known.channels).to(device, memory_format=torch.channels_last)
     sgd = spec.optimiser
     optimiser = torch.optim.SGD(net.parameters(), sgd.rate, sgd.momentum, weight_decay=sgd.weight_decay)
     half = device == "cuda" and sgd.precision == "bfloat16"
 
-    def endless() -> Iterator:
-        while True:
-            yield from loader
-
     def loop() -> list[float]:
         torch.set_num_threads(sweeps.cores())
         losses = []
-        for _, (images, labels) in zip(range(sgd.steps), endless(), strict=False):
+        epochs = itertools.chain.from_iterable(itertools.repeat(loader))
+        for images, labels in itertools.islice(epochs, sgd.steps):
             images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
             labels = labels.to(device, non_blocking=True)
             with torch.autocast(device, torch.bfloat16, enabled=half):
@@ -184,11 +173,7 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
 
 @dataclass(frozen=True)
 class Throughput:
-    """What one ``workload`` gave.
-
-    ``ours`` and ``plain`` are the jobs an hour of each side, a number a round; ``gflop`` is what a job
-    does, in 1e9 floating-point operations.
-    """
+    """Of one ``workload``: jobs an hour of ``ours`` and ``plain``, a number a round; ``gflop`` of a job, in 1e9."""
 
     workload: Workload
     ours: list[float]
@@ -207,8 +192,6 @@ class Throughput:
 
 def throughput(workload: Workload, device: str = "cpu", rounds: int = ROUNDS) -> Throughput:
     """Jobs an hour of both sides, in turns, after one round that does not count."""
-    import joblib
-
     spec, jobs = workload.spec, workload.together or sweeps.cores()
     loop, mine, others = plain(spec, device), [], []
     scale = 3600 * spec.optimiser.steps / workload.job  # jobs an hour = scale * jobs / seconds
@@ -228,11 +211,8 @@ def _seconds(act: Callable) -> float:
 
 def work(spec: Spec) -> float:
     """What ``spec.steps`` training steps do, in 1e9 floating-point operations, as torch counts them."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    one = spec.but(steps=1)
     with FlopCounterMode(display=False) as counter:
-        ours(one, 0)
+        ours(spec.but(steps=1), 0)
     return counter.get_total_flops() * spec.optimiser.steps / 1e9
 
 
@@ -249,18 +229,8 @@ def ceiling(device: str = "cpu") -> float:
     if device == "cpu" and torch.backends.mkldnn.is_available():  # on some processors twice as fast as `@`
         packed = a.to_mkldnn(), b.to_mkldnn()
         ways.append(lambda: F.linear(*packed))
-    return max(2 * side**3 / 1e9 / _best(way, device) for way in ways)
-
-
-def _best(way: Callable, device: str) -> float:
-    """The shortest time of some tries, in seconds, until the device has finished."""
-
-    def finished() -> None:
-        way()
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    return min(_seconds(finished) for _ in range(3 * ROUNDS))
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    return max(2 * side**3 / 1e9 / _seconds(lambda way=way: (way(), wait())) for _ in range(TRIES) for way in ways)
 
 
 # Operations of torch, by the first of these words that occurs in their name.
@@ -279,6 +249,7 @@ def shares(spec: Spec, device: str = "cpu") -> dict[str, float]:
 
     What is left of the wall time on a GPU, is waiting.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler reports the GPUs that it did not find
     torch.set_num_threads(1)
     ours(spec, 0, device)
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (device == "cuda")

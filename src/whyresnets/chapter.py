@@ -120,6 +120,8 @@ class Chapter:
     ------
     ValueError
         If two arms bear one name, or a claim names an arm that is not there.
+    NotBuilt
+        If claims are judged at a scale that has no arms.
     """
 
     name: str
@@ -141,10 +143,15 @@ class Chapter:
     builds_on: str = ""
 
     def __post_init__(self):
-        known = set(specs(self.laptop))
-        named = {arm for claim in self.claims for arm in claim.arms} | {*self.shown, *self.probes, *self.whole}
-        if absent := sorted(named - known):
-            raise ValueError(f"{self.name} has no arm called {absent[0]!r}: add it to the laptop's, or mend the name")
+        self._refuse_absent("laptop", (*self.shown, *self.probes, *self.whole))
+        for scale in dict.fromkeys(("laptop", *self.larger, *self.larger_claims)):
+            self._refuse_absent(scale, (arm for claim in self.claims_at(scale) for arm in claim.arms))
+
+    def _refuse_absent(self, scale: str, named: Iterable[str]) -> None:
+        if absent := sorted(set(named) - set(self.specs(scale))):
+            raise ValueError(
+                f"{self.name} has no arm called {absent[0]!r} at {scale} scale: choose another, or add this one"
+            )
 
     @property
     def kinds(self) -> dict[str, str]:

@@ -113,17 +113,22 @@ def at_hand(specs: Iterable[Spec]) -> set[str]:
     return found
 
 
-def rehearse(chapters: Iterable[Chapter], jobs: int | None, workers: Workers) -> records.Record:
-    """The first seed of every entry of every record, cut to :data:`SHORT` steps, as today's code runs it."""
+def rehearse(chapters: Iterable[Chapter], jobs: int | None, workers: Workers) -> tuple[records.Record, dict[str, int]]:
+    """The first seed of every entry of every record, cut to :data:`SHORT` steps, as today's code runs it.
+
+    And name of a record -> how many of its entries were left out, as their data are not at hand.
+    """
     cut: dict[str, tuple[Spec, list[int]]] = {}
+    left: dict[str, int] = {}
     for name in names_of(chapters):
         record = _known(name)
         here = at_hand(record.specs.values())
         for key, spec in record.specs.items():
             if spec.task.data in here:
                 cut[f"{name} {key}"] = spec.cut(SHORT), record.about[key]["seeds"][:1]
-    runs = sweeps.run(cut, jobs, "rehearsal", workers)
-    return records.of(runs.values())
+            else:
+                left[name] = left.get(name, 0) + 1
+    return records.of(sweeps.run(cut, jobs, "rehearsal", workers).values()), left
 
 
 def confirm(
@@ -138,20 +143,21 @@ def confirm(
     here = at_hand(stale.values())
     plan: dict[str, tuple[Spec, list[int]]] = {}
     for key, spec in stale.items():
-        first = record.about[key]["seeds"][: seeds if earlier is None else 1]
-        if spec.task.data in here and earlier is None:
-            plan[key] = spec, first
-        elif spec.task.data in here and earlier is not None and _vouches(earlier, spec.cut(SHORT), record.vouched(key)):
-            plan[key] = spec.cut(SHORT), first
+        first = record.about[key]["seeds"]
+        if earlier is None:
+            plan[key] = spec, first[:seeds]
+        elif _source(earlier, spec.cut(SHORT), first[0]) == record.vouched(key):
+            plan[key] = spec.cut(SHORT), first[:1]
+    plan = {key: asked for key, asked in plan.items() if stale[key].task.data in here}
     again = sweeps.run(plan, jobs, name, workers) if plan else {}
     differ = records.confirm(name, again, earlier) if again else []
     return [k for k in again if k not in differ], differ, [k for k in stale if k not in again]
 
 
-def _vouches(earlier: records.Record, cut: Spec, source: str) -> bool:
-    """Whether a rehearsal holds a Spec, run by the code that last vouched for it."""
-    found = [key for (spec, _), key in earlier.entries.items() if spec == cut]
-    return any(earlier.about[key]["source"] == source for key in found)
+def _source(rehearsal: records.Record, cut: Spec, seed: int) -> str | None:
+    """The source hash of the code that rehearsed a Spec with a seed, None if it was not."""
+    key = rehearsal.entries.get((cut, seed))
+    return rehearsal.about[key]["source"] if key else None
 
 
 def _known(name: str) -> records.Record:

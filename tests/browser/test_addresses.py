@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import publishing
 import pytest
 
-from whyresnets import __version__, site
+from whyresnets import __version__
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY, PAGES = "https://github.com/o/r", "https://o.github.io/r"
@@ -24,8 +25,8 @@ def published(tmp_path_factory):
         shutil.copytree(ROOT / name, copy / name)
     build = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going", "book"]
     for command in (
-        [sys.executable, "-m", "whyresnets.site", "addresses", REPOSITORY, PAGES],
-        [sys.executable, "-m", "whyresnets.pages"],
+        [sys.executable, "book/_ext/publishing.py", "addresses", REPOSITORY, PAGES],
+        [sys.executable, "book/_ext/pages.py"],
         build,
     ):
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
@@ -35,9 +36,9 @@ def published(tmp_path_factory):
 
 def test_buttons_and_footer_know_the_addresses(published):
     page = (published / "_build" / "html" / "degradation.html").read_text(encoding="utf-8")
-    assert f"https://colab.research.google.com/github/o/r/blob/{site.BRANCH}/degradation.ipynb" in page
-    assert f"https://mybinder.org/v2/gh/o/r/{site.BRANCH}" in page
-    assert f"{PAGES}/{site.ZIP}" in page
+    assert f"https://colab.research.google.com/github/o/r/blob/{publishing.BRANCH}/degradation.ipynb" in page
+    assert f"https://mybinder.org/v2/gh/o/r/{publishing.BRANCH}" in page
+    assert f"{PAGES}/{publishing.ZIP}" in page
 
 
 def test_downloaded_notebooks_install_the_wheel_of_this_version(published):
@@ -54,4 +55,4 @@ def test_citations_say_where_the_chapter_stands(published):
 
 def test_as_committed_there_is_no_address_and_no_button():
     page = (ROOT / "_build" / "html" / "degradation.html").read_text(encoding="utf-8")
-    assert "colab" not in page and "mybinder" not in page and site.ZIP not in page
+    assert "colab" not in page and "mybinder" not in page and publishing.ZIP not in page

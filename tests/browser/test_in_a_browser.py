@@ -194,10 +194,10 @@ def test_the_slider_answers_to_mouse_and_keyboard(from_file):
     assert shown.get_attribute("data-value") == "110"
     page.keyboard.press("Home")
     assert shown.get_attribute("data-value") == "8"
-    stranger = shown.locator('[data-arm="stranger"]').first
+    shuffled = shown.locator('[data-arm="shuffled"]').first
     slider.fill("1")
     half = figure.locator('.frame.now g[data-arm="half"]')
-    assert not half.is_visible() and not stranger.is_visible()
+    assert not half.is_visible() and not shuffled.is_visible()
     figure.get_by_role("checkbox", name="half the shortcut").check()
     assert half.is_visible()
 

@@ -277,6 +277,12 @@ def test_self_check_2_knows_right_from_wrong():
     assert page.check_half(runs(spec, 5, 3.0)).startswith("Unexpected")
 
 
+def test_self_check_3_knows_right_from_wrong():
+    assert page.check_design("small branches").startswith("Right")
+    for wrong in ("whole shortcuts", "both", None):
+        assert page.check_design(wrong).startswith("Not")
+
+
 def test_the_first_figure_reads_what_the_chapter_before_reads():
     """The residual net of 128 blocks is the same Spec in both chapters."""
     assert LAPTOP["residual, BN, untrained"] == norms.CHAPTER.specs()["residual, 128 blocks"]

@@ -180,3 +180,8 @@ def test_the_way_out_is_checked_against_a_straight_line():
     assert page.check_way(CHAPTER.recorded()[arm]).startswith("Not yet")
     slow = Runs(right.spec, right.seeds, {**right.arrays, "distance": np.zeros((5, 600))})
     assert "far from" in page.check_way(slow)
+
+
+def test_the_design_has_one_right_answer():
+    assert page.check_design("different").startswith("Right")
+    assert all(page.check_design(answer).startswith("Not") for answer in ("equal", "both", None))

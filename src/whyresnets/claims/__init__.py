@@ -1,1 +1,1 @@
-"""Claims as data: effects and conditions built by operators, quantities read off runs, verdicts. No torch, no storage."""
+"""Claims as data: effects and conditions built by operators, quantities read off runs, verdicts. No torch."""

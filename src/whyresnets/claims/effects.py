@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from whyresnets import checks
 from whyresnets.stats import Interval
 from whyresnets.training.runs import Runs
 
@@ -35,6 +36,9 @@ class Amount:
 
     def __neg__(self) -> "Amount":
         return Amount(-self.value, self.unit)
+
+    def __str__(self) -> str:
+        return f"{self.value:g} {self.unit.name}".strip()
 
 
 nats = Unit("nats")
@@ -95,9 +99,19 @@ class Term:
 
 @dataclass(frozen=True)
 class Effect:
-    """One number a seed: a sum of ``terms``. A quantity that is true or false, alone, makes it a fraction of seeds."""
+    """One number a seed: a sum of ``terms``. A quantity that is true or false, alone, makes it a fraction of seeds.
+
+    Raises
+    ------
+    TypeError
+        If its quantities have different units, or it is compared with a number of another.
+    """
 
     terms: tuple[Term, ...]
+
+    def __post_init__(self):
+        if len(units := {term.quantity.unit.name or "plain numbers" for term in self.terms}) > 1:
+            raise TypeError(f"{self} adds {' and '.join(sorted(units))}: choose quantities of one unit")
 
     def __add__(self, other: "Effect") -> "Effect":
         return Effect(self.terms + other.terms)
@@ -117,16 +131,14 @@ class Effect:
     def _compared(self, side: str, threshold: "Amount | float") -> "Condition":
         amount = threshold if isinstance(threshold, Amount) else Amount(threshold, dimensionless)
         if amount.unit != self.unit:
-            raise TypeError(f"{self} is in {self.unit.name or 'no unit'}: compare it with a number of those")
+            instead = f"a number of {self.unit.name}" if self.unit.name else "a plain number"
+            raise TypeError(f"{self} cannot be compared with {threshold}: choose {instead}")
         return Condition(self, side, amount.value)
 
     @property
     def unit(self) -> Unit:
-        """That of its quantities, which must have the same."""
-        units = {term.quantity.unit for term in self.terms}
-        if len(units) > 1:
-            raise TypeError(f"{self} adds {' and '.join(sorted(unit.name for unit in units))}: choose one unit")
-        return units.pop()
+        """That of its quantities, which have the same."""
+        return self.terms[0].quantity.unit
 
     def __str__(self) -> str:
         if len(self.terms) == 1 and self.terms[0].sign > 0:
@@ -186,17 +198,23 @@ def _in_double(runs: Runs) -> Runs:
 
 @dataclass(frozen=True)
 class Condition:
-    """On which ``side`` (">" or "<") of a ``threshold``, in the unit of the ``effect``, the effect should lie."""
+    """On which ``side`` (">" or "<") of a ``threshold``, in the unit of the ``effect``, the effect should lie.
+
+    Raises
+    ------
+    ValueError
+        If there is no such side, or the threshold is no finite number.
+    TypeError
+        If it is taken for something true or false.
+    """
 
     effect: Effect
     side: str
     threshold: float
 
     def __post_init__(self):
-        if self.side not in (">", "<"):
-            raise ValueError(f"side {self.side!r} is impossible: choose '>' or '<'")
-        if not np.isfinite(self.threshold):
-            raise ValueError(f"threshold {self.threshold!r} is impossible: choose a finite number")
+        checks.one_of("side", self.side, (">", "<"))
+        checks.number("threshold", self.threshold)
 
     def __bool__(self) -> bool:
         raise TypeError("a condition is data, neither true nor false: write two of them, not one between two bounds")
@@ -216,9 +234,15 @@ class Condition:
         return "met" if ends[0] > 0 else "not met" if ends[1] < 0 else "open"
 
 
-Predicted = Condition | tuple[Condition, ...]
+def all_of(predicted: Any) -> tuple[Condition, ...]:
+    """A condition, or several, as a group: all must be met.
 
-
-def all_of(*predicted: Any) -> tuple[Condition, ...]:
-    """Conditions, and groups of them, as one group: all must be met."""
-    return tuple(c for part in predicted for c in ((part,) if isinstance(part, Condition) else part))
+    Raises
+    ------
+    TypeError
+        If there is none, or something else among them.
+    """
+    group = predicted if isinstance(predicted, tuple) else (predicted,)
+    if not group or not all(isinstance(condition, Condition) for condition in group):
+        raise TypeError(f"{predicted!r} predicts nothing: choose conditions, such as training_loss['deep'] > 1 * nats")
+    return group

@@ -94,7 +94,7 @@ def eigenvalue_share(runs: Runs, reading: str, threshold: float = DEGENERATE) ->
     """A share of eigenvalues at every step of ``spectra`` (S, K).
 
     ``reading`` is one of "gauss_newton_degenerate", "hessian_degenerate", "hessian_negative"; see
-    :mod:`whyresnets.curvature`. Source: Orhan and Pitkow 2018, as recalled; the threshold is ours.
+    :mod:`whyresnets.measures.curvature`. Source: Orhan and Pitkow 2018, as recalled; the threshold is ours.
     """
     (where,) = np.flatnonzero(np.isclose(THRESHOLDS, threshold, rtol=1e-6, atol=0))
     return np.where(runs.finished[:, None], runs[reading][:, :, where], np.nan)

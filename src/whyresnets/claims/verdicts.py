@@ -105,7 +105,7 @@ class Measured:
 
     @property
     def missed_by(self) -> str:
-        """How the effect is other than predicted, in words: opposite, absent, smaller than matters, larger than allowed."""
+        """How the effect misses: it is opposite, absent, smaller than matters, or larger than allowed."""
         sign = 1 if self.condition.side == ">" else -1
         low, high = sorted((sign * self.interval.low, sign * self.interval.high))
         if sign * self.condition.threshold < 0:

@@ -3,13 +3,12 @@
 One thin line a seed, the mean on top, the printed 99% band behind. The colour of an arm comes from its kind.
 """
 
-from whyresnets.figures.curves import equality, loss_by_depth, loss_curves
-from whyresnets.figures.ingredients import Net, ingredients
-from whyresnets.figures.scatter import against, clouds, losses_against
-from whyresnets.figures.signals import block_ratios, by_blocks, profiles, signals, signals_on_the_way, through_training
+from whyresnets.figures.blocks import block_ratios, profiles, signals, signals_on_the_way
+from whyresnets.figures.curves import equality, loss_curves, through_training
+from whyresnets.figures.rows import Net, final_losses, ingredients, nets, strips
 from whyresnets.figures.singular import counts, paths, planes, ranks, shares, thresholds
 from whyresnets.figures.slider import by_depth
-from whyresnets.figures.strips import final_losses, nets, strips
+from whyresnets.figures.trends import against, by_blocks, clouds, loss_by_depth, losses_against
 
 __all__ = [
     "Net", "against", "block_ratios", "by_blocks", "by_depth", "clouds", "counts", "equality", "final_losses",

@@ -4,15 +4,15 @@ It is plain SVG with fifteen lines of script, all in one piece: it works without
 scripts do not run, every depth is shown at once.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 
 from whyresnets.claims.quantities import CHANCE, TRAINED, training_loss
-from whyresnets.figures.style import GROUND, INK, colour_of
+from whyresnets.figures.style import GROUND, INK, Kinds, Live, kind_of, spread
 from whyresnets.training.runs import Runs
 
 WIDTH = 640  # pixels of a drawing
@@ -74,21 +74,12 @@ class Explorable:
         return self.html
 
 
-@dataclass(frozen=True)
-class Line:
-    """One net of a drawing.
+class _Net(NamedTuple):
+    """A net of one drawing; without runs it was not run at this depth."""
 
-    Attributes
-    ----------
-    key : by which a box shows and hides it
-    name : what it is called
-    colour : of its lines
-    runs : its recorded seeds; None: not run at this depth
-    """
-
-    key: str
     name: str
     colour: str
+    kind: str
     runs: Runs | None
 
     @property
@@ -102,80 +93,65 @@ class Line:
         return f"{said}: {trained} of {len(losses)} seeds train, mean training loss {losses.mean():.2f} nats."
 
 
-def by_depth(
-    nets: Mapping[str, Mapping[int, str]], recorded: Mapping[str, Runs], at_first: int, *, kinds: Mapping[str, str]
-) -> Explorable:
+def by_depth(nets: Mapping[str, Mapping[int, str]], recorded: Live, at_first: int, *, kinds: Kinds) -> Explorable:
     """Mini-batch loss against step at each depth, one line a recorded seed, the mean on top; in nats.
 
-    ``nets`` maps what a net is called -> depth -> arm. The first two are drawn unless a reader asks for others; the
-    slider starts at the depth ``at_first``.
+    ``nets`` maps what a net is called -> depth -> arm, each net of another kind. The first two are drawn unless a
+    reader asks for others; the slider starts at the depth ``at_first``.
     """
     depths = sorted({depth for arms in nets.values() for depth in arms})
-    looks = {name: colour_of(next(iter(arms.values())), kinds) for name, arms in nets.items()}
-    lines = {
-        depth: [
-            Line(f"net{i}", name, looks[name], recorded.get(arms.get(depth, "")))
-            for i, (name, arms) in enumerate(nets.items())
-        ]
-        for depth in depths
-    }
+    first = {name: next(iter(arms.values())) for name, arms in nets.items()}
+    drawings: dict[int, list[_Net]] = {depth: [] for depth in depths}
+    for name, arm in first.items():
+        for depth, shown in drawings.items():
+            runs = recorded.get(nets[name].get(depth, ""))
+            shown.append(_Net(name, kind_of(arm, kinds).colour, kinds[arm], runs))
     boxes = "".join(
-        f'<label><input type="checkbox" value="net{i}"{" checked" if i < 2 else ""}> '
-        f'<span style="border-bottom: 3px solid {colour}">{escape(name)}</span></label>'
-        for i, (name, colour) in enumerate(looks.items())
+        f'<label><input type="checkbox" value="{net.kind}"{" checked" if i < 2 else ""}> '
+        f'<span style="border-bottom: 3px solid {net.colour}">{escape(net.name)}</span></label>'
+        for i, net in enumerate(drawings[at_first])
     )
     slider = (
         f'<label>layers: <input type="range" min="0" max="{len(depths) - 1}" step="1" '
         f'value="{depths.index(at_first)}" aria-label="layers"> <output>{at_first}</output></label>'
     )
-    frames = "".join(_frame(depth, some) for depth, some in lines.items())
-    drawings = f'<div class="frames" tabindex="0" role="region" aria-label="Drawing">{frames}</div>'
-    body = f'<div class="controls">{slider}{boxes}</div>{drawings}'
-    says = "\n".join(_sentence(depth, some) for depth, some in lines.items())
+    frames = "".join(_frame(depth, shown) for depth, shown in drawings.items())
+    body = f'<div class="controls">{slider}{boxes}</div>'
+    body += f'<div class="frames" tabindex="0" role="region" aria-label="Drawing">{frames}</div>'
+    says = "\n".join(_sentence(depth, shown) for depth, shown in drawings.items())
     return Explorable(f'{LOOK.replace("GROUND", GROUND)}<div class="explorable">{body}</div>{SCRIPT}', says)
 
 
-def _frame(depth: int, lines: Sequence[Line]) -> str:
-    run = {line.key: line.runs for line in lines if line.runs}
-    heights = _spread(
-        {key: _height(np.nan_to_num(runs["curve"][:, -5:], nan=CHANCE).mean()) for key, runs in run.items()}
-    )
-    drawn = "".join(_drawn(line, line.runs, heights[line.key]) for line in lines if line.runs)
-    steps = max(runs["curve"].shape[1] for runs in run.values())
-    sentence = "".join(f'<span data-arm="{line.key}">{escape(line.ends)} </span>' for line in lines)
-    label = escape(_sentence(depth, lines), quote=True)
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{_axes(steps)}{drawn}</svg>'
+def _frame(depth: int, nets: Sequence[_Net]) -> str:
+    run = {net.name: net.runs["curve"] for net in nets if net.runs}
+    ends = {name: -_height(np.nan_to_num(curves[:, -5:], nan=CHANCE).mean()) for name, curves in run.items()}
+    heights = spread(ends, APART)  # upwards on the page is downwards in pixels
+    drawn = "".join(_lines(net, run[net.name], -heights[net.name]) for net in nets if net.runs)
+    sentence = "".join(f'<span data-arm="{net.kind}">{escape(net.ends)} </span>' for net in nets)
+    label, axes = escape(_sentence(depth, nets), quote=True), _axes(max(curves.shape[1] for curves in run.values()))
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{axes}{drawn}</svg>'
     return f'<div class="frame" data-value="{depth}">{svg}<p><b>{depth} layers.</b> {sentence}</p></div>'
 
 
-def _sentence(depth: int, lines: Sequence[Line]) -> str:
-    return f"{depth} layers. " + " ".join(line.ends for line in lines)
+def _sentence(depth: int, nets: Sequence[_Net]) -> str:
+    return f"{depth} layers. " + " ".join(net.ends for net in nets)
 
 
-def _spread(heights: Mapping[str, float]) -> dict[str, float]:
-    """The same heights, moved upwards where two would be closer than :data:`APART`."""
-    placed: dict[str, float] = {}
-    for kind in sorted(heights, key=lambda kind: -heights[kind]):
-        placed[kind] = min(heights[kind], min(placed.values(), default=math.inf) - APART)
-    return placed
-
-
-def _drawn(line: Line, runs: Runs, name_height: float) -> str:
+def _lines(net: _Net, curves: np.ndarray, name_height: float) -> str:
     """One thin line a seed, a thick one for their mean, and the name at its end."""
-    curves = np.nan_to_num(runs["curve"], nan=2 * HIGHEST)  # what diverged leaves the axis upwards
-    steps = np.unique([*range(0, curves.shape[1], EVERY), curves.shape[1] - 1])
-    thin = "".join(f"<path d='{_path(steps, curve, curves.shape[1])}'/>" for curve in curves)
-    mean = curves.mean(0)
+    curves = np.nan_to_num(curves, nan=2 * HIGHEST)  # what diverged leaves the axis upwards
+    thin = "".join(f"<path d='{_path(curve)}'/>" for curve in curves)
+    thick = f'<path stroke-width="3" d="{_path(curves.mean(0))}"/>'
     x = WIDTH - RIGHT + 6
     key = f'<path stroke-width="4" d="M{x} {name_height:.0f}h14"/>'  # names in ink: some colours are too pale for text
-    text = f'{key}<text x="{x + 20}" y="{name_height + 4:.0f}" fill="{INK}" stroke="none">{escape(line.name)}</text>'
-    group = f'<g data-arm="{line.key}" fill="none" stroke="{line.colour}">'
-    thick = f'<path stroke-width="3" d="{_path(steps, mean, curves.shape[1])}"/>'
+    text = f'{key}<text x="{x + 20}" y="{name_height + 4:.0f}" fill="{INK}" stroke="none">{escape(net.name)}</text>'
+    group = f'<g data-arm="{net.kind}" fill="none" stroke="{net.colour}">'
     return f'{group}<g stroke-width="0.7" opacity="0.4">{thin}</g>{thick}<g font-size="13">{text}</g></g>'
 
 
-def _path(steps: np.ndarray, curve: np.ndarray, count: int) -> str:
-    points = [f"{_across(step, count):.0f} {_height(curve[step]):.0f}" for step in steps]
+def _path(curve: np.ndarray) -> str:
+    steps = np.unique([*range(0, len(curve), EVERY), len(curve) - 1])
+    points = [f"{_across(step, len(curve)):.0f} {_height(curve[step]):.0f}" for step in steps]
     return f"M{points[0]}L{' '.join(points[1:])}"
 
 

@@ -1,11 +1,12 @@
-"""What all figures share: the ground, colours by kind, and how seeds, means and bands are drawn.
+"""What all figures share: the ground, panels, colours by kind, and how seeds, means and bands are drawn.
 
 The ground is opaque, so that a figure reads the same on a dark page.
 """
 
+import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,16 +15,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from whyresnets.claims.verdicts import unseen
-from whyresnets.kinds import UnknownKind, kind
+from whyresnets.kinds import Kind, UnknownKind, kind
 from whyresnets.stats import loss_band
 from whyresnets.training.runs import Runs
 
-Live = Mapping[str, Runs]
-Panels = Mapping[str, Mapping[str, str]]  # title -> label -> arm
+P = ParamSpec("P")
+Shown = TypeVar("Shown")
+Key = TypeVar("Key")
+
+Live = Mapping[str, Runs]  # arm -> its runs
+Kinds = Mapping[str, str]  # arm -> its kind
+Arms = Mapping[str, str]  # label -> arm
+Panels = Mapping[str, Arms]  # title -> label -> arm
 Reading = Callable[..., np.ndarray]
 
 GROUND = "#fbfaf6"
 INK = "#333333"
+RULE = "#e4e1d8"
+DOTTED: dict[str, Any] = {"color": INK, "lw": 0.8, "ls": ":"}  # lines at a level, such as chance
 RINGS = 16  # a profile of so many points or fewer gets a mark at each (chosen by us)
 STYLE: dict[Any, Any] = {
     "figure.facecolor": GROUND,
@@ -32,7 +41,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e4e1d8",
+    "grid.color": RULE,
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.titlelocation": "left",
@@ -43,15 +52,33 @@ STYLE: dict[Any, Any] = {
 }
 
 
-@contextmanager
-def drawing(rows: int, columns: int, size: tuple[float, float], **how: Any) -> Iterator[tuple[Figure, np.ndarray]]:
-    """A figure and its axes (rows, columns) in our style; afterwards closed, so that a notebook shows it once."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **how)
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """``draw`` in our style; its figure is closed, so that a notebook shows it once: as what the cell returns."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: P.args, **named: P.kwargs) -> Figure:
+        open_before = plt.get_fignums()
         try:
-            yield figure, axes
+            with plt.rc_context(STYLE):
+                return draw(*arguments, **named)
         finally:
-            plt.close(figure)
+            for number in set(plt.get_fignums()) - set(open_before):
+                plt.close(number)
+
+    return drawn
+
+
+def grid(
+    panels: Mapping[str, Shown], wide: float, high: float, across: int | None = None, **how: Any
+) -> tuple[Figure, list[tuple[Axes, str, Shown]]]:
+    """A figure, and for each panel its axis, its title and what it shows; so many ``across``, else all in one row.
+
+    A panel is so ``wide`` and so ``high``, in inches; ``how`` goes to ``matplotlib.pyplot.subplots``.
+    """
+    across = across or len(panels)
+    down = -(-len(panels) // across)
+    figure, axes = plt.subplots(down, across, figsize=(wide * across, high * down), squeeze=False, **how)
+    return figure, [(axis, *panel) for axis, panel in zip(axes.flat, panels.items(), strict=False)]
 
 
 def either(arm: str, runs: Live, recorded: Live) -> Runs:
@@ -59,39 +86,79 @@ def either(arm: str, runs: Live, recorded: Live) -> Runs:
     return runs[arm] if arm in runs else recorded[arm]
 
 
-def colour_of(arm: str, kinds: Mapping[str, str]) -> str:
-    """The colour of an arm, from its kind.
+def kind_of(arm: str, kinds: Kinds) -> Kind:
+    """The kind of an arm.
 
     Raises
     ------
     whyresnets.kinds.UnknownKind
-        If ``kinds`` does not say which kind it is, or there is none of that name.
+        If ``kinds`` does not say which it is, or there is none of that name.
     """
     if arm not in kinds:
-        raise UnknownKind(f"nobody says of which kind {arm!r} is: give the figure kinds=CHAPTER.kinds")
-    return kind(kinds[arm]).colour
+        raise UnknownKind(f"no kind is given for {arm!r}: give it one in the argument kinds, such as CHAPTER.kinds")
+    return kind(kinds[arm])
 
 
-def colours_of(arms: Mapping[str, str], kinds: Mapping[str, str]) -> list:
-    """The colour of each of several arms, label -> arm; shades of it where they are one kind at several depths."""
-    found = [colour_of(arm, kinds) for arm in arms.values()]
-    if len(arms) > 1 and len({kinds[arm] for arm in arms.values()}) == 1:
+def coloured(arms: Arms, kinds: Kinds) -> Iterator[tuple[str, str, Any]]:
+    """Label, arm and colour of each of several arms; shades where all are of one kind, as at several depths."""
+    found = [kind_of(arm, kinds).colour for arm in arms.values()]
+    if len(found) > 1 and len({kinds[arm] for arm in arms.values()}) == 1:
         shades = sns.light_palette(found[0], n_colors=100)
-        return [shades[i] for i in np.linspace(38, 99, len(arms)).astype(int)]
-    return found
+        found = [shades[i] for i in np.linspace(38, 99, len(found)).astype(int)]
+    return ((label, arm, colour) for (label, arm), colour in zip(arms.items(), found, strict=True))
 
 
-def seeds_and_mean(axis: Axes, x: np.ndarray, values: np.ndarray, label: str | None, colour: Any) -> None:
-    """A thin line a seed, from ``values`` (S, ...), and their mean."""
-    axis.plot(x, values.T, color=colour, lw=0.5, alpha=0.4)
-    axis.plot(x, values.mean(0), color=colour, lw=2, label=label, marker="o" if len(x) <= RINGS else "", ms=3.5)
+def seeds_and_mean(
+    axis: Axes, x: Any, values: np.ndarray, colour: Any, label: str | None = None, log: bool = False, **look: Any
+) -> None:
+    """A thin line a seed, from ``values`` (S, ...), and their mean, or the mean of their logarithms."""
+    mean = np.exp(np.log(values).mean(0)) if log else values.mean(0)
+    axis.plot(x, values.T, color=colour, lw=0.5, alpha=look.pop("alpha", 0.4), ls=look.get("ls", "-"))
+    rings = "o" if len(x) <= RINGS and not log else ""
+    axis.plot(x, mean, color=colour, label=label, **{"lw": 2, "marker": rings, "ms": 3.5, **look})
+
+
+def dots(axis: Axes, x: Any, y: Any, colour: Any, **look: Any) -> None:
+    """A mark a seed at ``x`` and ``y``, one of which may be the same for all; a dot, if ``look`` does not say."""
+    axis.plot(*np.broadcast_arrays(x, y), color=colour, **{"marker": ".", "ls": "", **look})
+
+
+def rings(axis: Axes, x: Any, y: Any, colour: Any, size: float = 5) -> None:
+    """A ring a seed of this run."""
+    dots(axis, x, y, colour, marker="o", mfc="none", ms=size)
 
 
 def recorded_band(axis: Axes, x: Any, arm: str, runs: Live, recorded: Live, reading: Reading, colour: Any) -> None:
     """The 99% band for a new seed, behind an arm that ran live."""
     if arm in runs and arm in recorded:
-        low, high = loss_band(reading(unseen(recorded[arm], runs[arm])))
-        axis.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+        axis.fill_between(x, *new_seed(arm, runs, recorded, reading), color=colour, alpha=0.13, lw=0)
+
+
+def new_seed(arm: str, runs: Live, recorded: Live, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """The 99% band of a positive reading for a new seed, low and high, from recorded seeds that this run has not."""
+    return loss_band(reading(unseen(recorded[arm], runs.get(arm))))
+
+
+def spread(heights: Mapping[Key, float], apart: float, low: float = -math.inf, high: float = math.inf) -> dict:
+    """The same heights, moved upwards where two would be closer than ``apart``, and down again from above ``high``."""
+    ordered = sorted(heights, key=lambda key: heights[key])
+    placed = [heights[key] for key in ordered]
+    for i, height in enumerate(placed):
+        placed[i] = max(height, low + i * apart, placed[i - 1] + apart if i else low)
+    for i in reversed(range(len(placed))):
+        placed[i] = min(placed[i], high - (len(placed) - 1 - i) * apart)
+    return dict(zip(ordered, placed, strict=True))
+
+
+def name_lines(axis: Axes, where: Any = "best", size: float = 8.5) -> None:
+    """The names of the lines, each in its colour."""
+    axis.legend(frameon=False, fontsize=size, labelcolor="linecolor", loc=where)
+
+
+def ticks_at(axis: Axes, values: Any) -> None:
+    """Ticks at these numbers of a logarithmic abscissa, and no others."""
+    axis.set_xticks(values, [f"{value:g}" for value in values])
+    axis.xaxis.minorticks_off()
 
 
 def plain_numbers(axis: Any) -> None:

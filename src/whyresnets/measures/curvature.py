@@ -48,8 +48,8 @@ def _forward(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Callable
 def hessian(net: Network, params: Params, x: Tensor, y: Tensor) -> Tensor:
     """Second derivatives of the mean loss over ``x`` by the trained parameters, (P, P); nats per unit squared.
 
-    Half squared units instead of nats where ``y`` are numbers (see :func:`whyresnets.mean_loss`). Source:
-    Orhan and Pitkow 2018 estimate its spectrum, as we recall; exact here.
+    Half squared units instead of nats where ``y`` are numbers (see :func:`whyresnets.measures.losses.mean_loss`).
+    Source: Orhan and Pitkow 2018 estimate its spectrum, as we recall; exact here.
     """
     v = _vector(params)
     _, row = vjp(grad(lambda v: mean_loss(net.logits(_like(v, params), x), y)), v)

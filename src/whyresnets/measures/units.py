@@ -85,7 +85,7 @@ def by_layer(net: SkipNet, params: Params, x: Tensor, y: Tensor) -> dict[str, Te
     """What a :class:`whyresnets.nets.skip.SkipNet` keeps at one step, (L,) each, in 64 bits.
 
     Losses in nats, gradients in nats per unit. The measures of one layer above,
-    "gradient_norm" (:func:`state_gradient_norm`), and "loss" and "error" over all
+    "gradient_norm" (:func:`whyresnets.measures.signals.state_gradient_norm`), and "loss" and "error" over all
     of ``x``, (). All NaN where the loss is not finite. Source: ours.
     """
     params = {name: p.double() for name, p in params.items()}

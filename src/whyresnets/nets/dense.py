@@ -64,7 +64,7 @@ class DenseNet(Dense, Network):
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
     ) -> Iterator[Tensor]:
-        """The states one after the other, (B, D); see :meth:`Network.states` (ours)."""
+        """The states one after the other, (B, D); see :meth:`whyresnets.nets.network.Network.states` (ours)."""
         yield (h := nudged(F.linear(x.flatten(1), params["stem.weight"]), nudges, 0))
         for i, (name, *_) in enumerate(self.units, start=1):
             branch = F.linear(self._phi(normalise(name, h)), params[f"{name}.weight"])

@@ -152,6 +152,7 @@ class Network:
 
 
 def nudged(h: Tensor, nudges: Sequence[Tensor] | None, i: int) -> Tensor:
+    """State ``i``, with its nudge added where there are any; the same shape."""
     return h if nudges is None else h + nudges[i]
 
 

@@ -138,7 +138,8 @@ class SkipNet(Skip, Network):
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
     ) -> Iterator[Tensor]:
-        """The hidden layers' outputs one after the other, (B, D); see :meth:`Network.states` (ours)."""
+        """The hidden layers' outputs one after the other, (B, D); see
+        :meth:`whyresnets.nets.network.Network.states` (ours)."""
         h = x.flatten(1)
         passed: list[Tensor] = []
         for i in range(self.depth - 1):

@@ -15,7 +15,7 @@ def identity_extension(
 ) -> tuple[ConvNet, Params, Params]:
     """A deeper plain net that computes the same function: ``net`` with identity units appended to each stage.
 
-    The net, its parameters and running statistics, of the shape of :meth:`ConvNet.initial`'s.
+    The net, its parameters and running statistics, of the shape of :meth:`whyresnets.nets.conv.ConvNet.initial`'s.
 
     This is the "solution by construction" of He et al. 2015, section 1. An appended convolution
     passes each channel through (a Dirac kernel). Its normalisation divides by the standard

@@ -14,7 +14,7 @@ class Table:
 
     >>> Table(("net", "loss"), [("plain", "1.9"), ("residual", "0.1")])
     net       loss
-    --------  ----
+    --------  ------
     plain     1.9
     residual  0.1
     """
@@ -31,6 +31,6 @@ class Table:
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        rows = [[cell.replace("|", "\\|") for cell in row] for row in self.rows]
-        text = tabulate(rows, self.head, "pipe", disable_numparse=True)
+        head, *rows = ([cell.replace("|", "\\|") for cell in line] for line in (self.head, *self.rows))
+        text = tabulate(rows, head, "pipe", disable_numparse=True)
         return f"{text}\n\n{self.note}" if self.note else text

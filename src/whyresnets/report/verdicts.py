@@ -17,8 +17,10 @@ STALE = "The record was made with other code than today's."
 
 
 def word(verdict: Verdict | None) -> str:
-    """The word of a verdict, or why there is none."""
-    return NOT_RUN if verdict is None else verdict.word or "too few seeds"
+    """The word of a verdict with its reason, "refuted: absent", say; or why there is none."""
+    if verdict is None or verdict.word is None:
+        return NOT_RUN if verdict is None else "too few seeds"
+    return ": ".join(filter(None, (verdict.word, verdict.reason)))
 
 
 def judged(judgements: Sequence[Row], not_run: Mapping[Claim, Verdict | None] | None = None) -> Table:
@@ -136,7 +138,8 @@ def boxed(verdicts: Mapping[str, Verdict | None]) -> VerdictBox:
 
 
 def _emphasised(verdict: Verdict) -> str:
-    return f"**{word(verdict)}**" + (f": {verdict.reason}" if verdict.word and verdict.reason else "")
+    said, *reason = word(verdict).split(": ", 1)
+    return ": ".join((f"**{said}**", *reason))
 
 
 def _measured(measured: Measured) -> tuple[str, str]:

@@ -44,7 +44,7 @@ def _removes(rule: str, gap: Amount, bar: float) -> tuple[Condition, ...]:
     """The rule takes degradation away, and the deep net itself trains."""
     deep, shallow = training_loss[f"{rule}-56"], training_loss[f"{rule}-20"]
     degradation = training_loss["plain-56"] - training_loss["plain-20"]
-    return degradation - (deep - shallow) > gap, deep < bar * nats
+    return degradation + (shallow - deep) > gap, deep < bar * nats
 
 
 def _gains(rule: str) -> Condition:

@@ -77,6 +77,7 @@ def over_layers(what: str, when: int) -> Quantity:
 
     @quantity(f"{says} {WHEN[when]}", unit)
     def measure(runs: Runs) -> np.ndarray:
+        """Mean over the layers at one reading, NaN where a seed diverged (S,)."""
         return np.where(runs.finished, runs[f"watched_{what}"][:, when].mean(1).astype(float), np.nan)
 
     return measure

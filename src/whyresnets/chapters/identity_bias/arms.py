@@ -129,10 +129,12 @@ def name_of(net: str, blocks: int) -> str:
     return f"{net}-{blocks}"
 
 
+READ = name_of("residual, BN", 64)  # the exponent of the branch's share is read, after training and before
 DEPTHS = tuple(
-    Tuned(Arm(name_of(name, d), net.spec(d).but(rate=rate), net.kind), rates)
-    for name, net in NETS.items()
+    Tuned(Arm(name, net.spec(d).but(rate=rate, signals=name == READ), net.kind), rates)
+    for label, net in NETS.items()
     for d, (rate, rates) in net.tuned.items()
+    for name in (name_of(label, d),)
 )
 
 
@@ -141,11 +143,14 @@ def _longer(net: str, rate: float, rates: tuple[float, ...]) -> Tuned:
     return Tuned(Arm(f"{name_of(net, 64)} x{LONGER}", spec, NETS[net].kind), rates)
 
 
-SLOW = (
-    _longer("rescaled", 0.3, USUAL),
-    _longer("BN, rescaled", 0.1, USUAL),
-    _longer("plain, BN", 0.003, (0.001, *LOW)),
-)
+SLOW = {  # net -> its 64 blocks, trained longer
+    net: _longer(net, rate, rates)
+    for net, rate, rates in (
+        ("rescaled", 0.3, USUAL),
+        ("BN, rescaled", 0.1, USUAL),
+        ("plain, BN", 0.003, (0.001, *LOW)),
+    )
+}
 
 
 def _mapped(net: str, kind: str, blocks: int, rate: float, rates: tuple[float, ...]) -> Tuned:
@@ -153,22 +158,19 @@ def _mapped(net: str, kind: str, blocks: int, rate: float, rates: tuple[float, .
     return Tuned(Arm(f"convolutional {name_of(net, blocks)}", spec, kind), rates)
 
 
-MAPPED = (
-    _mapped("residual, BN", "convolutional residual", 99, 0.3, USUAL),
-    _mapped("SkipInit 0", "convolutional SkipInit", 99, 0.1, FEW),
-    _mapped("rescaled", "convolutional rescaled", 15, 0.1, USUAL),
-    _mapped("rescaled", "convolutional rescaled", 99, 0.1, (0.01, 0.03, 0.1)),
-)
-TUNED = (*DEPTHS, *SLOW, *MAPPED)
-GRID = {tuned.arm.name: tuple(tuned.arm.spec.but(rate=rate) for rate in tuned.rates) for tuned in TUNED}
-
-# The exponent of the branch's share is read before and after training.
-READ = "residual, BN-64"
+MAPPED = {  # net, blocks -> the same with convolutions
+    (net, blocks): _mapped(net, kind, blocks, rate, rates)
+    for net, kind, blocks, rate, rates in (
+        ("residual, BN", "convolutional residual", 99, 0.3, USUAL),
+        ("SkipInit 0", "convolutional SkipInit", 99, 0.1, FEW),
+        ("rescaled", "convolutional rescaled", 15, 0.1, USUAL),
+        ("rescaled", "convolutional rescaled", 99, 0.1, (0.01, 0.03, 0.1)),
+    )
+}
+TUNED = (*DEPTHS, *SLOW.values(), *MAPPED.values())
+GRID = {arm.name: tuple(arm.spec.but(rate=rate, signals=False) for rate in rates) for arm, rates in TUNED}
 UNTRAINED = f"{READ}, untrained"
-_READ = {True: NETS["residual, BN"].spec(64).but(rate=0.3, signals=True)}
-_BY_DEPTH = tuple(
-    Arm(tuned.arm.name, _READ[True], tuned.arm.kind) if tuned.arm.name == READ else tuned.arm for tuned in TUNED
-)
+READ_BEFORE = tuple(Arm(UNTRAINED, arm.spec.but(steps=0), arm.kind) for arm, _ in DEPTHS if arm.name == READ)
 
 # --- Learning rate and batch size ---------------------------------------------------------------
 
@@ -274,8 +276,8 @@ NOT_GROWN = (
 )
 LAPTOP = (
     *START,
-    *_BY_DEPTH,
-    Arm(UNTRAINED, _READ[True].but(steps=0), "residual"),
+    *(tuned.arm for tuned in TUNED),
+    *READ_BEFORE,
     *RATE_ARMS,
     *DECAYING,
     *GROWN,

@@ -54,13 +54,10 @@ BY_START = {
     },
     "64 blocks, 100 steps or (x5) 500": {
         label: arm
-        for net, slow in zip(("rescaled", "BN, rescaled", "plain, BN"), SLOW, strict=True)
+        for net, slow in SLOW.items()
         for label, arm in ((net, name_of(net, 64)), (f"{net} x5", slow.arm.name))
     },
-    "Convolutional": {
-        f"{net}, {(mapped.arm.spec.net.depth - 4) // 2} blocks": mapped.arm.name
-        for net, mapped in zip(("residual, BN", "SkipInit 0", "rescaled", "rescaled"), MAPPED, strict=True)
-    },
+    "Convolutional": {f"{net}, {blocks} blocks": mapped.arm.name for (net, blocks), mapped in MAPPED.items()},
 }
 BY_RATE = {
     f"Batches of {batch}": {

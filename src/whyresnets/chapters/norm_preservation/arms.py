@@ -90,7 +90,13 @@ TUNED = (
     Tuned("plain, He", DENSE, 0.01, FINE, "plain, no norm"),
     Tuned("plain, orthogonal", DENSE.but(weights="orthogonal"), 0.03, FINE, "plain, no norm"),
     Tuned("residual, rescaled", DENSE.but(rule="rescaled"), 0.03, FINE, "rescaled"),
-    Tuned("residual, no BN, small start", DENSE.but(rule="residual", gain=0.125), 0.01, FINE, "residual, no BN, small start"),
+    Tuned(
+        "residual, no BN, small start",
+        DENSE.but(rule="residual", gain=0.125),
+        0.01,
+        FINE,
+        "residual, no BN, small start",
+    ),
     Tuned("residual, BN", DENSE.but(rule="residual", norm="batch"), 0.3, kind="residual"),
     Tuned("plain, BN", DENSE.but(norm="batch"), 0.3, WIDE, "plain"),
 )

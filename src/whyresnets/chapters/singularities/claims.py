@@ -43,9 +43,9 @@ def _slower(net: str, point: str) -> Effect:
     return slowing[start(net, point, FAR), start(net, point, NEAR)]
 
 
-def _rescaled(kind: str) -> Condition:
+def _rescaled(which: str) -> Condition:
     """Zero modes of units that can be rescaled, which a skip ends."""
-    return gauss_newton_zeros[f"plain, {kind}"] - gauss_newton_zeros[f"residual, {kind}"] > HALF_OF_THEM
+    return gauss_newton_zeros[f"plain, {which}"] - gauss_newton_zeros[f"residual, {which}"] > HALF_OF_THEM
 
 
 def _leaves(net: str, point: str) -> Condition:
@@ -109,12 +109,7 @@ CLAIMS = (
         source="ours, after orhan2018skip, section 2.1",
         says="A plain ReLU net has such directions everywhere, as units can be rescaled; an identity skip ends that.",
         conditions=_rescaled("ReLU"),
-        controls=(
-            Test(
-                "tanh, which cannot be rescaled",
-                _rescaled(NOWHERE),
-            ),
-        ),
+        controls=(Test("tanh, which cannot be rescaled", _rescaled(NOWHERE)),),
         not_shown="Whether such directions slow anything.",
         seeds=MANY,
     ),
@@ -130,10 +125,7 @@ CLAIMS = (
             Test(f"{CONTROL_AT[point]}, near {point}", _slower(CONTROL_AT[point], point) < SLOWER)
             for point in SINGULARITIES
         ),
-        premise=Test(
-            "what turns the claim leaves at all",
-            tuple(_leaves(INCOMING, point) for point in SINGULARITIES),
-        ),
+        premise=Test("what turns the claim leaves at all", tuple(_leaves(INCOMING, p) for p in SINGULARITIES)),
         fails_when=Test(
             "only the weights into the unit are near, those out of it are not",
             tuple(_slower(INCOMING, point) > SLOWER for point in SINGULARITIES),

@@ -54,6 +54,7 @@ def _share(says: str, reading: str, when: int, threshold: float = DEGENERATE) ->
 
     @quantity(says, of_all)
     def share(runs: Runs) -> np.ndarray:
+        """Share of the eigenvalues at one reading (S,)."""
         return eigenvalue_share(runs, reading, threshold)[:, when]
 
     return share

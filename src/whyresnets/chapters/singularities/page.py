@@ -4,23 +4,7 @@ import numpy as np
 import torch
 
 from whyresnets import data, exercises, report
-from whyresnets.chapters.singularities import CHAPTER
-from whyresnets.chapters.singularities.arms import (
-    CONTROL_AT,
-    DEEP,
-    DEEP_ARMS,
-    DISTANCES,
-    EARLY,
-    FAR,
-    INCOMING,
-    NEAR,
-    NOWHERE,
-    READ_AT,
-    SKIPS,
-    TINY,
-    TWO,
-    start,
-)
+from whyresnets.chapters.singularities import CHAPTER, arms
 from whyresnets.chapters.singularities.claims import MANY
 from whyresnets.chapters.singularities.effects import escape_steps, hessian_zeros
 from whyresnets.claims.quantities import gauss_newton_zeros
@@ -31,9 +15,9 @@ from whyresnets.training.descent import descend
 from whyresnets.training.runs import Runs
 from whyresnets.training.start import Start, begin
 
-COLUMNS = (NOWHERE, *SINGULARITIES)
+COLUMNS = (arms.NOWHERE, *SINGULARITIES)
 COUNTED = {
-    "Gauss-Newton matrix": (gauss_newton_zeros, {net: [f"{net}, {point}" for point in COLUMNS] for net in SKIPS}),
+    "Gauss-Newton matrix": (gauss_newton_zeros, {net: [f"{net}, {point}" for point in COLUMNS] for net in arms.SKIPS}),
     "Hessian": (
         hessian_zeros,
         {
@@ -44,13 +28,13 @@ COUNTED = {
 }
 BY_DISTANCE = {
     f"Near {point}": {
-        net: {distance: start(net, point, distance) for distance in DISTANCES}
-        for net in ("plain", CONTROL_AT[point], "residual", INCOMING)
+        net: {distance: arms.start(net, point, distance) for distance in arms.DISTANCES}
+        for net in ("plain", arms.CONTROL_AT[point], "residual", arms.INCOMING)
     }
     for point in SINGULARITIES
 }
 PATHS = {
-    title: [start(net, "overlap", distance) for distance in DISTANCES]
+    title: [arms.start(net, "overlap", distance) for distance in arms.DISTANCES]
     for title, net in {
         "Plain": "plain",
         "With a skip": "residual",
@@ -58,7 +42,8 @@ PATHS = {
     }.items()
 }
 SPECTRA = {"Gauss-Newton matrix": "gauss_newton_degenerate", "Hessian": "hessian_degenerate"}
-GRID = np.linspace(-1.2, 1.2, 25)  # units of the axes of a plane (chosen by us)
+# Units of the axes of a plane (chosen by us); Torch's steps, as NumPy's round differently.
+GRID = torch.linspace(-1.2, 1.2, 25, dtype=torch.float64).numpy()
 
 
 def plane(point: str, net: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +52,7 @@ def plane(point: str, net: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     First axis: the second unit's weights in, away from the point; second: its weight out. Half squared units, and those
     per unit of weight; shapes with the grid's G points on either axis. Source: ours.
     """
-    spec = TWO.but(point=point, whole=True, **SKIPS[net][1])
+    spec = arms.TWO.but(point=point, whole=True, **arms.SKIPS[net][1])
     at = begin(spec, seed, data.load(spec.task.data))
     axes = tuple({name: torch.zeros_like(p) for name, p in at.params.items()} for _ in range(2))
     # Into the point's own plane: what the two units do differently, and where one is to be dead, that one alone.
@@ -76,7 +61,7 @@ def plane(point: str, net: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     for unit, part in ((1, 1.0), (0, -float(sign))):
         axes[0]["0.weight"][unit] = part * turned / (turned.norm() * (1 + sign**2) ** 0.5)
         axes[1]["head.weight"][0, unit] = part / (1 + sign**2) ** 0.5
-    loss, downhill = curvature.slope(at.net, at.params, *at.train_set, axes, torch.as_tensor(GRID))
+    loss, downhill = curvature.slope(at.net, at.params, *at.train_set, axes, torch.from_numpy(GRID))
     return loss.numpy(), downhill.numpy()
 
 
@@ -87,15 +72,15 @@ def silent_units() -> report.Table:
     Trained anew, in a moment: no reading of the runs says so.
     """
     rows = []
-    for arm in DEEP_ARMS:
+    for arm in arms.DEEP_ARMS:
         counts = []
-        for steps in (0, READ_AT[EARLY]):
+        for steps in (0, arms.READ_AT[arms.EARLY]):
             cut, known = arm.spec.but(steps=steps, spectra=()), data.load(arm.spec.task.data)
             starts = [begin(cut, seed, known) for seed in range(MANY)]
             descend(cut, starts)
             counts.append(np.mean([_silent(begun) for begun in starts]))
         rows.append((arm.name, *(f"{count:.0f}" for count in counts)))
-    units = DEEP.net.width * (DEEP.net.depth - 1)
+    units = arms.DEEP.net.width * (arms.DEEP.net.depth - 1)
     return report.Table(("net", f"silent units of {units}, untrained", "after one epoch"), rows)
 
 
@@ -109,7 +94,7 @@ def check_count(answer: int | None) -> str:
     """Exercise 1: zero modes at overlap with one hidden layer and three outputs; a sentence back."""
     if answer is None:
         return "Not answered yet."
-    if answer == data.DATASETS[TINY.task.data].outputs:
+    if answer == data.DATASETS[arms.TINY.task.data].outputs:
         return f"Right: {answer}, one for each weight out of the doubled unit."
     return "Not yet: how many weights lead out of one hidden unit, if the outputs come next?"
 
@@ -118,18 +103,18 @@ def check_way(answer: Runs | None) -> str:
     """Exercise 2: runs of the plain net of two units from 1e-5 of overlap; a sentence back."""
     if answer is None:
         return "Not answered yet."
-    asked = CHAPTER.specs()[start("plain", "overlap", NEAR)].but(distance=1e-5)
+    asked = CHAPTER.specs()[arms.start("plain", "overlap", arms.NEAR)].but(distance=1e-5)
     if answer.spec != asked:
         return "Not yet: the Spec should be that of the arm, with the distance changed to 1e-5 and nothing else."
     recorded = CHAPTER.recorded()
     far, near = (
-        escape_steps(recorded[start("plain", "overlap", distance)])[: len(answer.seeds)].mean()
-        for distance in (FAR, NEAR)
+        escape_steps(recorded[arms.start("plain", "overlap", distance)])[: len(answer.seeds)].mean()
+        for distance in (arms.FAR, arms.NEAR)
     )
     yours = escape_steps(answer).mean()
     a_decade = (near - far) / 2
     if abs(yours - near - a_decade) < a_decade / 2:
-        return f"Right: {yours:.0f} steps; {near:.0f} from {NEAR:g}, and {a_decade:.0f} for every decade."
+        return f"Right: {yours:.0f} steps; {near:.0f} from {arms.NEAR:g}, and {a_decade:.0f} for every decade."
     return f"Your {yours:.0f} steps are far from {near + a_decade:.0f}, where a straight line leads: look at each seed."
 
 
@@ -140,13 +125,13 @@ def check_design(answer: str | None) -> str:
 
 
 @one_thread()
-def large(kind: str, matrix: str, seed: int = 0) -> np.ndarray:
+def large(net: str, matrix: str, seed: int = 0) -> np.ndarray:
     """The hundred largest eigenvalues after an epoch of a net as deep as ours and three times as wide, (100,).
 
     Of the "hessian" or "gauss_newton" matrix of one seed, by falling size, in nats per unit squared, see
     :func:`whyresnets.measures.curvature.largest`. Source: ours, after Orhan and Pitkow 2018, as recalled.
     """
-    spec = CHAPTER.specs()[kind].cut(READ_AT[EARLY]).but(width=32)
+    spec = CHAPTER.specs()[net].cut(arms.READ_AT[arms.EARLY]).but(width=32)
     begun = begin(spec, seed, data.load(spec.task.data))
     descend(spec.but(spectra=()), [begun])
     exact = {name: p.double() for name, p in begun.params.items()}

@@ -10,17 +10,21 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import citing
 import numpy as np
+import pages
 import pytest
+import teaching
+from tables import squeezed
 
-import whyresnets
-from whyresnets import claims, data, pages, sweeps
+from whyresnets import __version__, data, sweeps
+from whyresnets.chapter import Chapter
 from whyresnets.chapters import CHAPTERS, degradation
-from whyresnets.training import Runs
+from whyresnets.training.runs import Runs
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NAMED = {chapter.name: chapter for chapter in CHAPTERS}
-VERDICTS = ("supported", "refuted", "contested", "undecided", "void")
+VERDICTS = ("supported", "refuted", "conditional", "undecided", "void")
 
 
 def notebook(name: str) -> list[dict]:
@@ -65,12 +69,12 @@ def test_another_record_makes_other_pages(monkeypatch):
     chapter = CHAPTERS[0]
     recorded = {arm: Runs(runs.spec, runs.seeds, dict(runs.arrays)) for arm, runs in chapter.recorded().items()}
     recorded["plain-56"].arrays["train_loss"] = recorded["plain-20"]["train_loss"]
-    as_is = claims.Chapter.recorded
+    as_is = Chapter.recorded
 
     def changed_here(self, *at):
         return recorded if self is chapter and set(at) <= {"laptop"} else as_is(self, *at)
 
-    monkeypatch.setattr(claims.Chapter, "recorded", changed_here)
+    monkeypatch.setattr(Chapter, "recorded", changed_here)
     changed = {path.name for path, text in pages.today(ROOT).items() if path.read_text(encoding="utf-8") != text}
     assert {"README.md", "intro.ipynb", "ledger.md", "ledger.json", "ledger.csv"} <= changed
 
@@ -83,7 +87,7 @@ def test_the_methods_explain_every_word():
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
 def test_a_chapter_prints_every_verdict_of_its_record(chapter):
-    shown = "\n".join(table for cell in cells(chapter.name) for table in markdown(cell))
+    shown = squeezed("\n".join(table for cell in cells(chapter.name) for table in markdown(cell)))
     for claim in chapter.claims:
         assert f"| {claim.id} | **{chapter.printed(claim).word}** |" in shown
 
@@ -101,7 +105,7 @@ def test_no_measured_number_is_typed_into_the_text():
     for chapter in CHAPTERS:
         for claim in chapter.claims:
             verdict = chapter.printed(claim)
-            for outcome in (o for outcomes in (verdict.outcomes, *verdict.tests) for o in outcomes):
+            for outcome in (o for outcomes in (verdict.predicted, *verdict.tests) for o in outcomes):
                 for value in (outcome.interval.mean, outcome.interval.low, outcome.interval.high):
                     numbers[f"{abs(value):.3f}"] = claim.id
     assert len(numbers) >= sum(len(chapter.claims) for chapter in CHAPTERS)
@@ -198,8 +202,8 @@ def test_a_live_cell_fails_when_its_arms_are_dead(name, index, monkeypatch):
 @pytest.mark.parametrize("name", list(NAMED))
 def test_exercises_have_three_grades_with_solutions_and_self_checks(name):
     text = prose(name)
-    grades = [(grade, label) for grade, _, label in pages.EXERCISE.findall(text)]
-    assert [grade for grade, _ in grades] == list(pages.GRADES)
+    grades = [(grade, label) for grade, _, label in teaching.EXERCISE.findall(text)]
+    assert [grade for grade, _ in grades] == list(teaching.GRADES)
     for _, label in grades:
         assert f"{{solution}} {label}\n:class: dropdown" in text
     checks = [cell for cell in cells(name) if "answer_1 = None" in "".join(cell["source"])]
@@ -213,26 +217,26 @@ def test_exercises_have_three_grades_with_solutions_and_self_checks(name):
 def test_the_protocol_in_the_prose_is_the_protocol_that_was_run():
     """Numbers of the protocol are typed into the prose; here they are held to the Specs and the data."""
     said = " ".join(prose("degradation").split())
-    spec, digits = degradation.LAPTOP["plain-20"], data.load("digits")
+    spec, digits = degradation.CHAPTER.specs()["plain-20"], data.load("digits")
     height, width = digits.x_train.shape[2:]
-    assert spec.warmup == 0.1 and spec.weight_decay == 1e-4  # "a tenth of the steps", "$10^{-4}$"
+    assert spec.optimiser.warmup == 0.1 and spec.optimiser.weight_decay == 1e-4  # "a tenth of the steps", "$10^{-4}$"
     for words in (
         f"{len(digits.x_train):,} images of {height} by {width} pixels",
         f"{len(digits.x_test)} to test",
-        f"a short budget of {spec.steps} steps",
-        "channels {}, {}, {} here".format(*spec.widths),
-        f"momentum {spec.momentum:g}",
-        f"batches of {spec.batch}",
-        f"the first {degradation.LAPTOP['start-20 at 0.1'].steps} steps",
+        f"a short budget of {spec.optimiser.steps} steps",
+        "channels {}, {}, {} here".format(*spec.net.widths),
+        f"momentum {spec.optimiser.momentum:g}",
+        f"batches of {spec.task.batch}",
+        f"the first {degradation.CHAPTER.specs()['start-20 at 0.1'].optimiser.steps} steps",
         f"a record of {len(degradation.CHAPTER.recorded()['plain-110'].seeds)} seeds",
     ):
         assert words in said, words
 
 
 def test_the_version_is_the_same_everywhere():
-    version = whyresnets.__version__
+    version = __version__
     assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
-    for text in pages.citations(ROOT).values():  # which stand in the pages: see above
+    for text in citing.citations(ROOT).values():  # which stand in the pages: see above
         assert set(re.findall(r"[Vv]ersion (\d+\.\d+\.\d+)", text)) == {version}
 
 
@@ -245,6 +249,6 @@ def test_every_claim_cites_an_entry_of_the_bibliography():
 
 def test_every_page_stands_in_the_table_of_contents():
     """Sphinx is silent about a page that does not: it is left out of the book."""
-    assert sorted(pages.listed(ROOT)) == sorted(
+    assert sorted(citing.listed(ROOT)) == sorted(
         path.stem for kind in ("*.ipynb", "*.md") for path in (ROOT / "book").glob(kind)
     )

@@ -1,0 +1,97 @@
+"""Writes the computed parts of the pages: ``make pages`` (this file, run in the root of the repository).
+
+Each part stands in its page between two comments that name it. They say what the records, CITATION.cff and the table of
+contents say today; a test compares.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from whyresnets import figures
+from whyresnets.chapters.degradation import CHAPTER
+
+import citing
+import ledger
+import teaching
+
+BEGIN = "<!-- computed: {} -->"
+END = "<!-- end of the computed part -->"
+PART = re.compile(r"<!-- computed: ([^\n]+?) -->(?:(?!<!-- computed: ).)*?" + re.escape(END), re.S)
+
+
+def parts(root: Path) -> dict[str, str]:
+    """Name -> text of everything that is computed."""
+    cite = {f"citation of {page}": text for page, text in citing.citations(root).items()}
+    tables = {
+        "tally": ledger.tally(),
+        "glance": ledger.glance(),
+        "entries": ledger.entries(),
+        "dropped": ledger.dropped(),
+        "needs": teaching.needs(),
+        "exercises": teaching.exercises(root),
+        "found": ledger.found(),
+    }
+    return tables | cite
+
+
+def filled(text: str, known: Mapping[str, str]) -> str:
+    """``text`` with every computed part as it is today.
+
+    Raises
+    ------
+    KeyError
+        If it names a part that there is not.
+    ValueError
+        If a part has no end, or an end no beginning.
+    """
+    found = len(PART.findall(text))
+    if not found == text.count(BEGIN.split("{}")[0]) == text.count(END):
+        raise ValueError(f"a computed part begins and does not end, or ends and does not begin, after: {text[:60]!r}")
+    return PART.sub(lambda found: f"{BEGIN.format(found[1])}\n{known[found[1]]}\n{END}", text)
+
+
+def today(root: Path) -> dict[Path, str]:
+    """Every file with computed parts -> what it should hold today."""
+    known = parts(root)
+    wanted = {root / "book" / "ledger.json": ledger.as_json(), root / "book" / "ledger.csv": ledger.as_csv()}
+    for path in (root / "README.md", *sorted((root / "book").glob("*.md"))):
+        wanted[path] = filled(path.read_text(encoding="utf-8"), known)
+    for path in sorted((root / "book").glob("*.ipynb")):
+        wanted[path] = _filled_notebook(path.read_text(encoding="utf-8"), lambda text: filled(text, known))
+    return wanted
+
+
+def _filled_notebook(text: str, change: Callable[[str], str]) -> str:
+    notebook = json.loads(text)
+    if not any(END in cell for cell in ("".join(cell["source"]) for cell in notebook["cells"])):
+        return text
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = change("".join(cell["source"])).splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def draw_puzzle(path: Path) -> None:
+    """The README's picture, from the record: training loss of plain and residual nets, 20 and 56 layers."""
+    recorded = CHAPTER.recorded()
+    panels = {
+        title: {f"{depth} layers": f"{rule}-{depth}" for depth in (20, 56)}
+        for title, rule in (("Plain", "plain"), ("Residual", "residual"))
+    }
+    figures.loss_curves(panels, {}, recorded).savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Write what is not as it should be today, and name it."""
+    root = Path.cwd()
+    draw_puzzle(root / "book" / "_static" / "puzzle.png")
+    for path, text in today(root).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {path.relative_to(root)}")
+
+
+if __name__ == "__main__":
+    main()
