@@ -79,7 +79,7 @@ def changed(draw):
     return base, {name: draw(st.sampled_from(VALUES[name])) for name in names}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(changed())
 def test_what_a_spec_accepts_trains_a_step_and_what_it_refuses_says_why_in_a_line(drawn):
     base, changes = drawn

@@ -152,6 +152,7 @@ def test_the_mean_loss_of_the_record_is_no_less_than_what_a_capped_curve_allows(
 # --- What would make a verdict another ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_without_the_skip_in_the_model_its_claims_do_not_hold(judge_with_a_line_changed):
     """A net of small weights alone does not train: the claim that it trains faster is void."""
     line = "skip = self._skip(params, i, h) if self.rule"
@@ -160,6 +161,7 @@ def test_without_the_skip_in_the_model_its_claims_do_not_hold(judge_with_a_line_
     assert status == 1 and [row["verdict"] for row in verdicts] == ["void", "refuted"]
 
 
+@pytest.mark.slow
 def test_with_units_told_apart_by_their_shift_normalisation_would_remove_doubles(judge_with_a_line_changed):
     line = 'return normal * params[f"{i}.scale"] + params[f"{i}.shift"]'
     apart = line + " + torch.arange(self.width) * 0.3"

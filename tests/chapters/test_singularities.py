@@ -123,6 +123,7 @@ def test_the_plane_is_that_of_the_run():
     assert loss[12, 12] == pytest.approx(train(spec, 3)["train_loss"], rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_larger_net_is_read_by_a_library_that_agrees_with_the_dense_matrix():
     """On our own nets, in which the dense matrix is at hand."""
     spec = LAPTOP["residual"].cut(2).but(spectra=())

@@ -73,6 +73,7 @@ def cluster(tmp_path):
     started.end()
 
 
+@pytest.mark.slow
 def test_results_are_as_here_and_a_killed_worker_costs_none(cluster, cache, tiny):
     spec = tiny.but(steps=150, augment=True)
     killer = cluster.kill(cluster.workers[0], lambda: len(list(cache.rglob("*.npz"))) >= 2)

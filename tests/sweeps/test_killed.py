@@ -1,4 +1,7 @@
-"""A sweep killed for real, ten times, keeps every finished run and ends with the numbers of one never killed."""
+"""A sweep killed for real, again and again, keeps every finished run and ends as one never killed.
+
+Three kills in every run, ten in the weekly job.
+"""
 
 import os
 import random
@@ -15,7 +18,10 @@ from whyresnets.store import cache as kept_runs
 from whyresnets.sweeps import local
 
 SEEDS = range(120)
-AT_RANDOM, WHILE_WRITING = 7, 3
+# Kills at random, and while a run is written.
+OFTEN = pytest.mark.parametrize(
+    ("at_random", "while_writing", "runs"), [(2, 1, 40), pytest.param(7, 3, 120, marks=pytest.mark.slow)]
+)
 AT_MOST = 8  # new runs between two kills, so that a fast machine does not finish too early
 
 SWEEP = """
@@ -72,41 +78,44 @@ def spec(tiny):
     return tiny.but(steps=40)
 
 
-def test_ten_kills_lose_nothing(cache, spec, tmp_path, monkeypatch, capsys):
+@OFTEN
+def test_kills_lose_nothing(cache, spec, tmp_path, monkeypatch, capsys, at_random, while_writing, runs):
+    seeds, sweep_of = range(runs), SWEEP.replace("range(120)", f"range({runs})")
     chance, halves = random.Random(0), 0
-    for kill in range(AT_RANDOM + WHILE_WRITING):
+    for kill in range(at_random + while_writing):
         before, parts = kept(cache), set(cache.rglob("*.part*"))
-        if kill < AT_RANDOM:
-            sweep = started(SWEEP, 2)
+        if kill < at_random:
+            sweep = started(sweep_of, 2)
             wait_for(lambda before=before: len(kept(cache)) > len(before), sweep)
             moment = time.monotonic() + chance.uniform(0, 0.4)
             while time.monotonic() < moment and len(kept(cache)) < len(before) + AT_MOST:
                 time.sleep(0.005)
         else:
             marker = tmp_path / f"half {kill}"
-            sweep = started(HALF + SWEEP, 1, chance.randint(1, 3), marker)
+            sweep = started(HALF + sweep_of, 1, chance.randint(1, 3), marker)
             wait_for(marker.exists, sweep)
         assert sweep.poll() is None
         os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
         after = kept(cache)
         assert all(after[path] == before[path] for path in before), "a finished run was lost or done again"
-        halves += kill >= AT_RANDOM and len(set(cache.rglob("*.part*")) - parts) == 1
-    assert halves == WHILE_WRITING
+        halves += kill >= at_random and len(set(cache.rglob("*.part*")) - parts) == 1
+    assert halves == while_writing
     before = kept(cache)
-    assert AT_RANDOM <= len(before) < len(SEEDS), "the kills came too early or too late to show anything"
+    assert at_random <= len(before) < len(seeds), "the kills came too early or too late to show anything"
 
-    resumed = sweeps.run({"arm": (spec, SEEDS)}, jobs=2)["arm"]
+    resumed = sweeps.run({"arm": (spec, seeds)}, jobs=2)["arm"]
     after = kept(cache)
-    assert len(after) == len(SEEDS) and all(after[path] == before[path] for path in before)
+    assert len(after) == len(seeds) and all(after[path] == before[path] for path in before)
     assert not list(cache.rglob("*.damaged")) and "set aside" not in capsys.readouterr().err
 
     monkeypatch.setenv("WHYRESNETS_CACHE", str(tmp_path / "never killed"))
-    whole = sweeps.run({"arm": (spec, SEEDS)}, jobs=2)["arm"]
+    whole = sweeps.run({"arm": (spec, seeds)}, jobs=2)["arm"]
     for name in set(whole.arrays) - {"seconds"}:
         assert np.array_equal(whole[name], resumed[name])
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_cache_do_not_hurt_each_other(cache, spec):
     """Both start at once, and both find the same damaged file first."""
     plan = {"arm": (spec, SEEDS)}
@@ -144,11 +153,12 @@ sweeps.run({"arm": (spec, range(1))}, jobs=1)
 """
 
 
-def test_one_run_killed_ten_times_ends_with_the_curve_of_one_never_killed(cache, spec):
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_run_killed_often_ends_with_the_curve_of_one_never_killed(cache, spec, kills):
     """Its checkpoints are a few steps apart here; each kill comes at some moment after a new one."""
     spec = spec.but(steps=1500, augment=True, watch=(0, 700))
     chance, done = random.Random(1), [0]
-    for _ in range(10):
+    for _ in range(kills):
         sweep = started(LONG)
         wait_for(lambda: steps_kept(cache, spec) > done[-1], sweep)
         time.sleep(chance.uniform(0, 0.1))
@@ -156,7 +166,7 @@ def test_one_run_killed_ten_times_ends_with_the_curve_of_one_never_killed(cache,
         os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
         done.append(steps_kept(cache, spec))
-    assert done == sorted(set(done)) and done[-1] < spec.steps, "every start goes on from the checkpoint"
+    assert done == sorted(set(done)) and done[-1] < spec.optimiser.steps, "every start goes on from the checkpoint"
     assert not kept(cache) and not list(cache.rglob("*.damaged"))
 
     resumed = sweeps.run({"arm": (spec, range(1))}, jobs=1)["arm"]
