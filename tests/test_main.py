@@ -39,13 +39,15 @@ def test_the_version_is_the_packages(capsys):
     assert stopped.value.code == 0 and capsys.readouterr().out == f"whyresnets {whyresnets.__version__}\n"
 
 
-def test_judge_trains_what_is_missing_and_compares_with_the_record(in_a_book, tmp_path, capsys):
+def test_judge_trains_what_is_missing_and_compares_with_the_record(trained, in_a_book, tmp_path, capsys):
     """In an empty cache; then, from the cache, against a record that says otherwise."""
     path = tmp_path / "verdicts.json"
     judge = ["judge", "TOY-1", "--jobs", "1", "--json", str(path)]
     assert main(judge) == 0
     shown = capsys.readouterr()
-    assert "15 runs asked for, 15 to do on the cpu, about 0.0 minutes" in shown.err and "100%" in shown.err
+    minutes = sum(5 * float(np.mean(runs["seconds"])) for runs in trained.values()) / 60  # as the record says
+    assert f"15 runs asked for, 15 to do on the cpu, about {minutes:.1f} minutes with 1 at a time" in shown.err
+    assert "100%" in shown.err
     assert "Your run agrees with the book" in shown.out and not re.search(r"run \d+ of", shown.out)
     (row,) = json.loads(path.read_text())
     assert " ".join(row) == KEYS and set(row["control"]) == {"effect", "low", "high", "fails"}
