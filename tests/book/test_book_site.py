@@ -1,9 +1,11 @@
 """The extension that shapes the pages as Sphinx writes them."""
 
 import json
+from types import SimpleNamespace
 
 import book_site
 import numpy as np
+import pytest
 from PIL import Image
 
 NOTEBOOK = {"cells": [{"cell_type": "markdown", "id": "a"}, {"cell_type": "code", "id": "b"}], "nbformat": 4}
@@ -40,6 +42,8 @@ PAGE = """<link rel="stylesheet" type="text/css" href="_static/sphinx-thebe.css?
 <script async="async" src="_static/sphinx-thebe.js?v=1"></script>
 <script defer src="_static/scripts/fontawesome.js?digest=5"></script>
 <script>let kept = 1;</script>
+<script>window.MathJax = {options: {ignoreHtmlClass: "thebe-output"}}</script>
+<div class="citation-list" role="list"></div>
 <header id="pst-header" class="x"><button>twice</button></header>
 <details><summary><span class="toctree-toggle"></span></summary></details>
 <div class="pst-scrollable-table-container"><table></table></div>
@@ -51,8 +55,9 @@ PAGE = """<link rel="stylesheet" type="text/css" href="_static/sphinx-thebe.css?
 
 def test_a_page_loses_what_it_does_not_use_and_keeps_the_rest():
     page = book_site.mended(PAGE)
-    for gone in ("thebe", "THEBE", "unpkg", "fontawesome", "<button>"):
+    for gone in ("sphinx-thebe", "x-thebe", "THEBE", "unpkg", "fontawesome", "<button>", 'role="list"'):
         assert gone not in page
+    assert "window.MathJax" in page and '<div class="citation-list">' in page
     assert "<script>let kept = 1;</script>" in page and '<header class="x" id="pst-header"></header>' in page
     assert '<summary aria-label="Pages below this one">' in page and 'role="region" tabindex="0"' in page
 
@@ -83,17 +88,72 @@ def test_a_figure_that_would_grow_is_left_alone(tmp_path):
 
 
 def test_a_built_folder_is_mended_whole(tmp_path):
-    for name in ("_images", "_sources", "_downloads/1", "_static/scripts", "_static/mathjax/output/chtml/fonts"):
+    for name in (
+        "_images",
+        "_sources",
+        "_downloads/1",
+        "_static/scripts",
+        "_static/mathjax/output/chtml/fonts",
+        "_static/mathjax/input",
+    ):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "a.html").write_text(PAGE)
     Image.new("RGB", (40, 40)).save(tmp_path / "_images" / "a.png")
-    for name in ("_static/scripts/fontawesome.js", "_static/mathjax/node-main.js", "_static/mathjax/tex-chtml.js"):
+    for name in (
+        "_static/scripts/fontawesome.js",
+        "_static/mathjax/node-main.js",
+        "_static/mathjax/tex-chtml.js",
+        "_static/mathjax/input/asciimath.js",
+    ):
         (tmp_path / name).write_text("")
     (tmp_path / "_static/mathjax/output/chtml/fonts/f.woff").write_text("")
     for name in ("_sources/n.ipynb", "_downloads/1/n.ipynb"):
         (tmp_path / name).write_text(json.dumps(NOTEBOOK))
     book_site.finish(tmp_path, "https://example.org/w.whl")
-    assert "thebe" not in (tmp_path / "a.html").read_text()
+    assert "sphinx-thebe" not in (tmp_path / "a.html").read_text()
     left = {path.name for path in (tmp_path / "_static").rglob("*") if path.is_file()}
-    assert left == {"tex-chtml.js", "f.woff"}
+    assert left == {"tex-chtml.js", "f.woff"} and not (tmp_path / "_static" / "mathjax" / "input").exists()
     assert all("w.whl" in path.read_text() for path in tmp_path.rglob("n.ipynb"))
+
+
+@pytest.fixture
+def app(tmp_path) -> SimpleNamespace:
+    """What Sphinx hands to an extension, with a page and a notebook built; ``calls`` has what was connected."""
+    (tmp_path / "_sources").mkdir()
+    (tmp_path / "_sources" / "n.ipynb").write_text(json.dumps(NOTEBOOK))
+    (tmp_path / "a.html").write_text(PAGE)
+    settings, calls = SimpleNamespace(), {}
+    return SimpleNamespace(
+        outdir=str(tmp_path),
+        builder=SimpleNamespace(name="html"),
+        config=settings,
+        add_config_value=lambda name, default, _rebuild: setattr(settings, name, default),
+        connect=calls.__setitem__,
+        calls=calls,
+    )
+
+
+def test_sphinx_gets_docstrings_as_lists(app):
+    """In the list that it hands over."""
+    book_site.setup(app)
+    lines = ["Raises", "------"]
+    app.calls["autodoc-process-docstring"](app, "class", "name", object, {}, lines)
+    assert lines == ["**Raises**", ""]
+
+
+@pytest.mark.parametrize("wheel", ["", "https://example.org/w.whl"])
+def test_sphinx_has_its_pages_mended_and_its_notebooks_given_the_library_if_it_is_somewhere(app, tmp_path, wheel):
+    book_site.setup(app)
+    app.config.whyresnets_wheel = wheel or app.config.whyresnets_wheel
+    app.calls["build-finished"](app, None)
+    assert "sphinx-thebe" not in (tmp_path / "a.html").read_text()
+    cells = json.loads((tmp_path / "_sources" / "n.ipynb").read_text())["cells"]
+    assert ("install" in [cell["id"] for cell in cells]) == bool(wheel)
+
+
+@pytest.mark.parametrize(("builder", "error"), [("latex", None), ("html", ValueError())])
+def test_other_builds_and_broken_ones_are_left_alone(app, tmp_path, builder, error):
+    book_site.setup(app)
+    app.builder.name = builder
+    app.calls["build-finished"](app, error)
+    assert (tmp_path / "a.html").read_text() == PAGE

@@ -2,6 +2,7 @@
 
 import pytest
 
+from whyresnets import figures
 from whyresnets.chapters import elimination, front, identity_bias
 from whyresnets.claims.quantities import trained, training_loss
 
@@ -30,6 +31,19 @@ def test_no_net_of_the_front_page_is_near_the_line():
     for chapter, arm in (*DEEP.values(), *SMALL.values()):
         cosines = [front.block_cosine(chapter.specs()[arm], seed) for seed in (0, 1, 1000)]
         assert min(cosines) > 0.965 or max(cosines) < 0.935, (arm, cosines)
+
+
+def test_the_figure_is_drawn_of_every_net_with_its_own_cosine_and_record(monkeypatch):
+    asked = []
+    monkeypatch.setattr(figures, "ingredients", lambda *given: asked.append(given))
+    front.answer_so_far()
+    ((groups, ingredients, near),) = asked
+    assert (ingredients, near) == (front.INGREDIENTS, front.NEAR) and list(groups) == list(front.NETS)
+    for title, nets in front.NETS.items():
+        for drawn, (label, (chapter, arm)) in zip(groups[title], nets.items(), strict=True):
+            spec = chapter.specs()[arm]
+            assert (drawn.label, drawn.runs.spec) == (label, spec)
+            assert (drawn.marks, drawn.cosine) == (front.has(spec), front.block_cosine(spec))
 
 
 def test_the_cosine_of_a_block_that_does_nothing_is_one():

@@ -1,9 +1,13 @@
 """Computed parts, filled into the pages."""
 
+import shutil
 from pathlib import Path
 
 import pages
 import pytest
+from PIL import Image
+
+from whyresnets import figures
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,3 +35,52 @@ def test_a_part_without_beginning_or_end_is_refused_and_nothing_is_lost(broken):
 def test_every_part_stands_in_some_page():
     texts = "\n".join(pages.today(ROOT).values())
     assert all(pages.BEGIN.format(name) in texts for name in pages.parts(ROOT))
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch) -> Path:
+    """A copy of what the pages are made of, in which we stand."""
+    for name in ("_config.yml", "CITATION.cff", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_is_out_of_date_is_written_and_named_and_nothing_else(copied, capsys):
+    """A page, a notebook and the CSV, and the picture of the README."""
+    known = {name: (copied / "book" / name).read_text(encoding="utf-8") for name in ("ledger.md", "cite.md")}
+    intro = (copied / "book" / "intro.ipynb").read_text(encoding="utf-8")
+    (copied / "book" / "ledger.md").write_text(
+        pages.filled(known["ledger.md"], dict.fromkeys(pages.parts(ROOT), "old"))
+    )
+    (copied / "book" / "intro.ipynb").write_text(intro.replace("claims stand in the ledger", "claims sat in it"))
+    (copied / "book" / "ledger.csv").unlink()
+    (copied / "book" / "_static" / "puzzle.png").unlink()
+    pages.main()
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(said) == [f"written: book/{name}" for name in ("intro.ipynb", "ledger.csv", "ledger.md")]
+    assert {name: (copied / "book" / name).read_text(encoding="utf-8") for name in known} == known
+    assert (copied / "book" / "intro.ipynb").read_text(encoding="utf-8") == intro
+    assert (copied / "book" / "ledger.csv").read_bytes() == (ROOT / "book" / "ledger.csv").read_bytes()
+    with Image.open(copied / "book" / "_static" / "puzzle.png") as drawn:
+        assert drawn.width > 600 and len(set(drawn.convert("L").tobytes())) > 50  # lines, not an empty page
+
+
+def test_the_picture_of_the_readme_shows_both_rules_at_both_depths(tmp_path, monkeypatch):
+    drawn = []
+
+    def loss_curves(panels, live, recorded):
+        drawn.append((panels, live, recorded))
+        return figure
+
+    figure = figures.loss_curves({"a": {"20 layers": "plain-20"}}, {}, pages.CHAPTER.recorded())
+    monkeypatch.setattr(figures, "loss_curves", loss_curves)
+    pages.draw_puzzle(tmp_path / "puzzle.png")
+    ((panels, live, recorded),) = drawn
+    assert panels == {
+        "Plain": {"20 layers": "plain-20", "56 layers": "plain-56"},
+        "Residual": {"20 layers": "residual-20", "56 layers": "residual-56"},
+    }
+    assert live == {} and {arm for arms in panels.values() for arm in arms.values()} <= set(recorded)
+    assert (tmp_path / "puzzle.png").exists()

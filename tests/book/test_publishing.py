@@ -1,6 +1,7 @@
 """The addresses of a published book, and notebooks that install the library."""
 
 import json
+import shutil
 from pathlib import Path
 
 import publishing
@@ -34,6 +35,7 @@ def test_with_an_address_buttons_and_cells_lead_to_it():
     wheel = known["sphinx"]["config"]["whyresnets_wheel"]
     assert wheel == f"https://o.example.org/r/whyresnets-{__version__}-py3-none-any.whl"
     assert known["html"]["baseurl"] == "https://o.example.org/r/"
+    assert known["html"]["use_repository_button"] and known["html"]["use_issues_button"]
     assert f"https://o.example.org/r/{publishing.ZIP}" in known["html"]["extra_footer"]
     assert known["sphinx"]["extra_extensions"] == settings["sphinx"]["extra_extensions"]
 
@@ -49,6 +51,20 @@ def test_the_branch_of_notebooks_installs_the_library(tmp_path):
     assert (tmp_path / "out" / ".binder" / "runtime.txt").read_text() == "python-3.11\n"
     with pytest.raises(SystemExit, match="is there already"):
         publishing.write_notebooks(ROOT / "book", tmp_path / "out", "https://example.org/w.whl")
+
+
+def test_the_command_writes_the_addresses_and_the_folder_of_notebooks(tmp_path, monkeypatch):
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    (tmp_path / "book").mkdir()
+    shutil.copy(ROOT / "book" / "intro.ipynb", tmp_path / "book")
+    monkeypatch.chdir(tmp_path)
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text())
+    addresses = ("https://example.org/o/r", "https://o.example.org/r")
+    publishing.main(["addresses", *addresses])
+    assert yaml.safe_load((tmp_path / "_config.yml").read_text()) == publishing.with_addresses(settings, *addresses)
+    publishing.main(["notebooks", "out", addresses[1]])
+    cell = json.loads((tmp_path / "out" / "intro.ipynb").read_text())["cells"][1]
+    assert f"{addresses[1]}/whyresnets-{__version__}-py3-none-any.whl" in cell["source"][-1]
 
 
 @pytest.mark.parametrize("bad", [[], ["addresses"], ["notebooks", "x"], ["other", "a", "b"]])

@@ -89,7 +89,9 @@ def test_the_methods_explain_every_word():
 def test_a_chapter_prints_every_verdict_of_its_record(chapter):
     shown = squeezed("\n".join(table for cell in cells(chapter.name) for table in markdown(cell)))
     for claim in chapter.claims:
-        assert f"| {claim.id} | **{chapter.printed(claim).word}**" in shown
+        verdict = chapter.printed(claim)
+        stated = ": ".join(filter(None, (f"**{verdict.word}**", verdict.reason.replace("|", "\\|"))))
+        assert f"| {claim.id} | {stated} |" in shown
 
 
 def test_the_text_names_only_claims_of_the_ledger():
