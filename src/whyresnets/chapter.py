@@ -1,6 +1,6 @@
 """A chapter as data: its arms at every scale, its claims, which of them run live; and what its record says of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -242,6 +242,23 @@ def smoke(spec: Spec) -> Spec:
         case Skip(distinct=distinct):
             small = {"width": 4, "distinct": min(distinct, 4)}
     return spec.cut(2).but(**small, batch=16)
+
+
+def _as_larger(arm: Arm, scale: str) -> Arm:
+    return Arm(arm.name, larger(arm.spec, scale), arm.kind)
+
+
+def larger_arms(
+    laptop: Iterable[Arm],
+    larger_claims: Mapping[str, Sequence[Claim]],
+    at_scale: Callable[[Arm, str], Arm] = _as_larger,
+) -> dict[str, tuple[Arm, ...]]:
+    """Scale -> the laptop's arms that its claims name, each as ``at_scale`` makes it there (by :func:`larger`)."""
+    known = {arm.name: arm for arm in laptop}
+    return {
+        scale: tuple(at_scale(known[name], scale) for name in dict.fromkeys(name for c in claims for name in c.arms))
+        for scale, claims in larger_claims.items()
+    }
 
 
 # Times as many steps, times as wide a fully connected net, widths of a convolutional one: one epoch of CIFAR-10 with

@@ -45,6 +45,7 @@ nats = Unit("nats")
 decades = Unit("decades")  # factors of ten
 of_seeds = Unit("of seeds")  # a fraction
 eigenvalues = Unit("eigenvalues")  # a number of them
+of_all = Unit("of all")  # a share of the eigenvalues
 dimensionless = Unit("")
 
 

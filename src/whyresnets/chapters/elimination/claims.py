@@ -13,14 +13,13 @@ from whyresnets.chapters.elimination.effects import (
     log10_gradient,
     mean_loss,
     of_activations,
-    of_all,
     of_units,
     off_gradient,
     off_size,
     over_layers,
     rank_correlation,
 )
-from whyresnets.claims.effects import Effect, decades, eigenvalues, nats
+from whyresnets.claims.effects import Effect, decades, eigenvalues, nats, of_all
 from whyresnets.claims.quantities import gauss_newton_zeros
 from whyresnets.claims.verdicts import Claim, Test
 

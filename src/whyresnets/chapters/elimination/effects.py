@@ -6,11 +6,11 @@ Sources: Orhan and Pitkow 2018, as recalled, where a function names them; else o
 import numpy as np
 
 from whyresnets.chapters.elimination.arms import END, EPOCH, START
-from whyresnets.claims.effects import Quantity, Unit, decades, dimensionless, nats, quantity
+from whyresnets.claims.effects import Quantity, Unit, decades, dimensionless, nats, of_all, quantity
 from whyresnets.claims.quantities import eigenvalue_share
 from whyresnets.training.runs import Runs
 
-of_units, of_activations, of_all = Unit("of all units"), Unit("of activations"), Unit("of all")
+of_units, of_activations = Unit("of all units"), Unit("of activations")
 rank_correlation = Unit("rank correlation")
 
 WHEN = {START: "before training", EPOCH: "after an epoch", END: "at the end"}

@@ -3,11 +3,9 @@
 And an equivalence that only normalised nets have (Li & Arora 2020).
 """
 
-from whyresnets.chapter import Arm, Chapter, larger
+from whyresnets.chapter import Chapter, larger_arms
 from whyresnets.chapters.identity_bias.arms import GRID, LAPTOP
 from whyresnets.chapters.identity_bias.claims import CLAIMS, DROPPED, LARGER_CLAIMS
-
-_BY_NAME = {arm.name: arm for arm in LAPTOP}
 
 CHAPTER = Chapter(
     name="identity_bias",
@@ -15,13 +13,7 @@ CHAPTER = Chapter(
     builds_on="{doc}`degradation`; the variance of a sum",
     claims=CLAIMS,
     laptop=LAPTOP,
-    larger={
-        scale: tuple(
-            Arm(name, larger(_BY_NAME[name].spec, scale), _BY_NAME[name].kind)
-            for name in dict.fromkeys(name for claim in claims for name in claim.arms)
-        )
-        for scale, claims in LARGER_CLAIMS.items()
-    },
+    larger=larger_arms(LAPTOP, LARGER_CLAIMS),
     larger_claims=LARGER_CLAIMS,
     shown=("constant", "BN, rescaled, untrained"),
     dropped=DROPPED,

@@ -13,10 +13,9 @@ from whyresnets.chapters.singularities.effects import (
     left,
     loss_after_five_epochs,
     negative_at_the_start,
-    of_all,
     slowing,
 )
-from whyresnets.claims.effects import Condition, Effect, decades, eigenvalues, nats, of_seeds
+from whyresnets.claims.effects import Condition, Effect, decades, eigenvalues, nats, of_all, of_seeds
 from whyresnets.claims.quantities import gauss_newton_zeros
 from whyresnets.claims.verdicts import Claim, Test
 from whyresnets.nets.architecture import SINGULARITIES

@@ -6,13 +6,12 @@ Sources: Orhan and Pitkow 2018, as recalled; thresholds and steps are ours.
 import numpy as np
 
 from whyresnets.chapters.singularities.arms import EARLY, FIVE_EPOCHS, LATE
-from whyresnets.claims.effects import Quantity, Unit, decades, eigenvalues, nats, of_seeds, quantity
+from whyresnets.claims.effects import Quantity, decades, eigenvalues, nats, of_all, of_seeds, quantity
 from whyresnets.claims.quantities import DEGENERATE, eigenvalue_share
 from whyresnets.training.runs import Runs
 
 ESCAPED = 0.1  # distance from the manifold at which a run has left it: beyond every start but the first (chosen by us)
 AS_GOOD_AS_ZERO = 1e-10  # of the largest eigenvalue: another threshold of degeneracy (chosen by us)
-of_all = Unit("of all")  # eigenvalues
 
 
 @quantity("zero modes of the Hessian", eigenvalues)
