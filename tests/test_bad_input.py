@@ -306,7 +306,7 @@ def answer(book, toy, in_a_book, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     data.load.cache_clear()
 
-    def run(arguments, says, arrange=lambda _: None):
+    def run(arguments, says, arrange=lambda _: None, leaves_nothing=False):
         arrange(Place(tmp_path, (book, lone), monkeypatch))
         before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
         status = main([argument.replace("@", str(tmp_path)) for argument in arguments])
@@ -315,6 +315,7 @@ def answer(book, toy, in_a_book, tmp_path, monkeypatch, capfd):
         said = capfd.readouterr()
         after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
         assert all(after.get(path) == content for path, content in before.items()), "something was lost"
+        assert not leaves_nothing or after.keys() == before.keys(), "a file was left behind"
         assert status == 2 and "Traceback" not in said.err
         assert says in said.err.splitlines()[-1], said.err
         return said
@@ -324,7 +325,7 @@ def answer(book, toy, in_a_book, tmp_path, monkeypatch, capfd):
 
 @pytest.mark.parametrize("case", BEFORE, ids=lambda case: " ".join(case[0])[-60:] + " | " + case[1])
 def test_bad_input_is_answered_by_one_clear_line(case, answer):
-    said = answer(*case)
+    said = answer(*case, leaves_nothing=True)
     assert said.err.count("\n") == 1 and said.err.startswith("whyresnets: ") and not said.out
 
 

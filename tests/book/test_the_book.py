@@ -4,6 +4,8 @@ import ast
 import functools
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -196,6 +198,16 @@ def test_a_live_cell_fails_when_its_arms_are_dead(name, index, monkeypatch):
     names = run_on_the_record(name)[0] | {"runs": gone}
     with pytest.raises(AssertionError), np.errstate(all="ignore"):
         shown_by(cells(name)[index], names)
+
+
+@pytest.mark.parametrize("name", list(NAMED))
+def test_a_chapter_begins_in_any_folder(name, tmp_path):
+    """What comes before its live run, imports and tables, needs neither the repository nor the notebook's folder."""
+    live = next(i for i, cell in enumerate(cells(name)) if is_live(cell))
+    first = "\n".join("".join(cell["source"]) for cell in cells(name)[:live])
+    script = f"display = print\n{first}"  # a notebook has it built in
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert live >= 1 and done.returncode == 0 and not list(tmp_path.iterdir()), done.stderr
 
 
 # --- Exercises ----------------------------------------------------------------------------------
