@@ -76,7 +76,18 @@ def test_every_family_reaches_what_decides_its_results():
     nets = {"conv": "ConvNet", "dense": "DenseNet", "skip": "SkipNet"}
     for family, net in nets.items():
         found = source.reached({"family": family, "rule": "residual", "signals": True, "watch": (0,), "data": "digits"})
-        assert {net, "generator", "batches", "rate_at", "load", "mean_loss", "loss_and_error", "_digits"} <= found
+        assert {
+            net,
+            "train",
+            "train_together",
+            "generator",
+            "batches",
+            "rate_at",
+            "load",
+            "mean_loss",
+            "loss_and_error",
+            "_digits",
+        } <= found
         assert not found & (set(nets.values()) - {net})
     assert "Together" in source.reached({"family": "skip"}) and "Together" not in source.reached(CONV)
 
