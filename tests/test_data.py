@@ -1,6 +1,13 @@
 import os
+import random
+import re
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +29,122 @@ def test_digits_are_those_of_scikit_learn():
     raw, ours = load_digits(), data.load("digits")
     labels = torch.cat([ours.y_train, ours.y_test]).bincount()
     assert torch.equal(labels, torch.tensor(raw.target).bincount())
+
+
+def test_mnist1d_has_its_shape_its_ten_classes_and_its_checksum():
+    ours = data.load("mnist1d")
+    assert ours.x_train.shape == (4000, 1, 40) and ours.x_test.shape == (1000, 1, 40) and ours.channels == 1
+    assert {ours.x_train.dtype, ours.x_test.dtype} == {torch.float32}
+    assert {ours.y_train.dtype, ours.y_test.dtype} == {torch.int64}
+    assert (ours.y_train.bincount() + ours.y_test.bincount()).tolist() == [500] * 10
+    assert ours.y_train.bincount().min() > 350 and ours.y_test.bincount().min() > 80
+    assert ours.x_train.mean(0).abs().max() < 1e-5 and abs(ours.x_train.std().item() - 1) < 1e-3
+    assert ours.checksum == data.DATASETS["mnist1d"].checksum != ""
+
+
+def test_mnist1d_is_the_package_s_own_but_for_rounding_and_centring(monkeypatch):
+    import mnist1d.data
+
+    kept, make = [], mnist1d.data.make_dataset
+    monkeypatch.setattr(mnist1d.data, "make_dataset", lambda args: kept.append(make(args)) or kept[-1])
+    ours = data.load.__wrapped__("mnist1d")
+    (raw,) = kept
+    centre, scale = raw["x"].mean(0), (raw["x"] - raw["x"].mean(0)).std(ddof=1)
+    for x, theirs in ((ours.x_train, raw["x"]), (ours.x_test, raw["x_test"])):
+        assert np.abs(x[:, 0].numpy() * scale + centre - theirs).max() < 6e-5  # rounded to four decimals
+    assert np.array_equal(ours.y_train, raw["y"]) and np.array_equal(ours.y_test, raw["y_test"])
+
+
+ALONE = textwrap.dedent(
+    """
+    import random, socket, sys
+
+    import numpy as np
+
+    from whyresnets import data
+    from whyresnets.nets.architecture import Dense
+    from whyresnets.spec import Spec
+
+    def refused(*_, **__):
+        raise OSError("the network was used")
+
+    socket.getaddrinfo = socket.socket.connect = refused
+    Spec(Dense(8, "residual")).but(data="mnist1d")
+    assert not {"mnist1d", "matplotlib", "torch"} & set(sys.modules)  # a record is read without them
+
+    import matplotlib, torch
+
+    def states():
+        return repr((np.random.get_state(), random.getstate(), torch.get_rng_state().tolist()))
+
+    np.set_printoptions(threshold=sys.maxsize)
+    backend, drawn = matplotlib.rcParams._get_backend_or_none(), states()
+    assert data.load("mnist1d").x_train.shape == (4000, 1, 40)
+    assert states() == drawn and matplotlib.rcParams._get_backend_or_none() == backend
+    """
+)
+
+
+def test_mnist1d_uses_no_network_writes_nothing_and_moves_no_global_generator(tmp_path):
+    """In a fresh process, where the package is imported for the first time; any warning is an error."""
+    command = [sys.executable, "-W", "error", "-c", ALONE]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_global_generators_are_put_back_when_mnist1d_fails(monkeypatch):
+    import mnist1d.data
+
+    def fails(args):
+        mnist1d.data.set_seed(args.seed)
+        raise MemoryError
+
+    monkeypatch.setattr(mnist1d.data, "make_dataset", fails)
+    before = np.random.get_state()[1].copy(), random.getstate()
+    with pytest.raises(MemoryError):
+        data.load.__wrapped__("mnist1d")
+    assert np.array_equal(np.random.get_state()[1], before[0]) and random.getstate() == before[1]
+
+
+def test_where_mnist1d_is_not_installed_one_clear_line_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mnist1d.data", None)
+    with pytest.raises(data.DataMissing, match=r"pip install mnist1d$") as caught:
+        data.load.__wrapped__("mnist1d")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_mnist1d_is_refused_and_the_right_one_named(monkeypatch):
+    monkeypatch.setitem(data.DATASETS, "mnist1d", replace(data.DATASETS["mnist1d"], checksum="0" * 64))
+    with pytest.raises(data.DataMissing, match="makes other data") as caught:
+        data.load.__wrapped__("mnist1d")
+    pinned = re.findall(r"^mnist1d==\S+", (Path(__file__).parents[1] / "requirements.txt").read_text(), re.M)
+    assert re.findall(r"mnist1d==\S+", str(caught.value)) == pinned
+
+
+def least_linear_loss(known: data.Dataset) -> float:
+    """The training loss in nats of the best linear model: the problem is convex, and solved until it is flat."""
+    x, y = known.x_train.flatten(1).double(), known.y_train
+    weights, bias = torch.zeros(x.shape[1], 10).double(), torch.zeros(10).double()
+    learnt = [part.requires_grad_() for part in (weights, bias)]
+    solver = torch.optim.LBFGS(learnt, max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        found = torch.nn.functional.cross_entropy(x @ weights + bias, y)
+        found.backward()
+        return found
+
+    solver.step(loss)
+    least = loss().item()
+    assert max(part.grad.abs().max() for part in learnt) < 1e-3
+    return least
+
+
+def test_no_linear_model_does_mnist1d_and_one_does_digits():
+    """The numbers of the page on the data."""
+    assert least_linear_loss(data.load("mnist1d")) > 1.5
+    assert least_linear_loss(data.load("digits")) < 0.1
 
 
 def test_unknown_name_lists_the_known_ones():

@@ -6,11 +6,17 @@ contents say today; a test compares.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from whyresnets import figures
+from matplotlib.figure import Figure
+from whyresnets import data, figures
+from whyresnets.chapter import Chapter
+from whyresnets.chapters import CHAPTERS
 from whyresnets.chapters.degradation import CHAPTER
+from whyresnets.figures import style
+from whyresnets.kinds import BLUE
+from whyresnets.report import Table
 
 import citing
 import ledger
@@ -32,8 +38,25 @@ def parts(root: Path) -> dict[str, str]:
         "needs": teaching.needs(),
         "exercises": teaching.exercises(root),
         "found": ledger.found(),
+        "data": trained_on(),
     }
     return tables | cite
+
+
+def trained_on() -> str:
+    """Each data set: the chapters whose nets are trained on it, on a laptop and at larger scales."""
+    laptop = {chapter.name: _data(chapter, ("laptop",)) for chapter in CHAPTERS}
+    larger = {chapter.name: _data(chapter, chapter.larger) for chapter in CHAPTERS}
+    rows = [(f"`{name}`", *(_chapters(name, trained) for trained in (laptop, larger))) for name in data.DATASETS]
+    return Table(("data set", "chapters, on a laptop", "chapters, at larger scale"), rows)._repr_markdown_()
+
+
+def _data(chapter: Chapter, scales: Iterable[str]) -> set[str]:
+    return {spec.task.data for scale in scales for spec in chapter.specs(scale).values()}
+
+
+def _chapters(name: str, trained: Mapping[str, set[str]]) -> str:
+    return ", ".join(f"{{doc}}`{chapter}`" for chapter, names in trained.items() if name in names) or "none"
 
 
 def filled(text: str, known: Mapping[str, str]) -> str:
@@ -83,10 +106,27 @@ def draw_puzzle(path: Path) -> None:
     figures.loss_curves(panels, {}, recorded).savefig(path, dpi=110)
 
 
+@style.styled
+def ten_inputs() -> Figure:
+    """The first training input of each class of MNIST-1D as a network gets it, drawn downwards."""
+    known = data.load("mnist1d")
+    panels = {str(label): known.x_train[known.y_train == label][0, 0].numpy() for label in range(10)}
+    figure, drawn = style.grid(panels, 1.3, 2.0, across=5, sharex=True, sharey=True)
+    for axis, label, values in drawn:
+        places = range(1, len(values) + 1)
+        axis.plot(values, places, color=BLUE, lw=1.6, marker=".", ms=4)
+        axis.set(title=label, xticks=(-2, 0, 2), yticks=(1, 10, 20, 30, 40))
+    drawn[0][0].invert_yaxis()  # of all: it is shared
+    figure.supxlabel("value", fontsize=11)
+    figure.supylabel("place", fontsize=11)
+    return figure
+
+
 def main() -> None:
     """Write what is not as it should be today, and name it."""
     root = Path.cwd()
     draw_puzzle(root / "book" / "_static" / "puzzle.png")
+    ten_inputs().savefig(root / "book" / "_static" / "mnist1d.png", dpi=110)
     for path, text in today(root).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

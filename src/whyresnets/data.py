@@ -1,4 +1,4 @@
-"""Data sets as tensors: scikit-learn's digits (bundled, the default), CIFAR-10, Fashion-MNIST, Gaussian points."""
+"""Data sets as tensors: scikit-learn's digits (the default), MNIST-1D, Gaussian points, CIFAR-10, Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -38,17 +38,19 @@ class About:
 
 
 class DataMissing(Exception):
-    """The files of a data set are neither on disk nor to be had; the message says what to do."""
+    """The files of a data set, or the package that makes it, are not at hand; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """The classification data set called ``name``, held in memory.
 
-    ``x_train`` and ``x_test`` are (examples, channels, height, width) float32: pixels
-    minus the per-pixel mean of the training set (He et al. 2015, section 4.2), divided
-    by one standard deviation for all pixels (chosen by us; dimensionless). ``y_train``
-    and ``y_test`` are (examples,) int64 class numbers. ``checksum`` is a SHA-256 over all four.
+    ``x_train`` and ``x_test`` are (examples, channels, height, width) float32, or
+    (examples, channels, length) if an input is a line and no image: pixels minus the
+    per-pixel mean of the training set (He et al. 2015, section 4.2), divided by one
+    standard deviation for all pixels (chosen by us; dimensionless). ``y_train`` and
+    ``y_test`` are (examples,) int64 class numbers. ``checksum`` is a SHA-256 over all
+    four before that.
     """
 
     name: str
@@ -73,7 +75,8 @@ def load(name: str = "digits") -> Dataset:
     ValueError
         If ``name`` is not one of :data:`DATASETS`.
     DataMissing
-        If torchvision neither finds the files nor can download them, or they are not what they should be.
+        If torchvision neither finds the files nor can download them, if the package mnist1d is not installed, or if
+        the data are not what they should be.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}")
@@ -114,6 +117,37 @@ def _gaussian(name: str) -> Dataset:
     x = torch.tensor(points.round(3), dtype=torch.float32)  # rounded: the same on every machine
     y = torch.zeros(GAUSSIAN_POINTS, dtype=torch.int64)
     return _dataset(name, x[:GAUSSIAN_POINTS], y, x[GAUSSIAN_POINTS:], y)
+
+
+def _mnist1d(name: str) -> Dataset:
+    """What the package mnist1d (Apache-2.0) makes with its standard arguments, offline; it seeds global generators."""
+    import random
+
+    import numpy as np
+    import torch
+
+    try:
+        from mnist1d.data import get_dataset_args, make_dataset
+    except ModuleNotFoundError as error:
+        raise DataMissing(
+            f"{name} is made by a package that is not installed ({error}): pip install mnist1d"
+        ) from error
+    states = np.random.get_state(), random.getstate()
+    try:
+        made = make_dataset(get_dataset_args())
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
+    halves = []
+    for half in ("", "_test"):
+        x = torch.tensor(made[f"x{half}"].round(4), dtype=torch.float32)  # rounded: the same on every machine
+        halves += [x.unsqueeze(1), torch.tensor(made[f"y{half}"], dtype=torch.int64)]
+    try:
+        return _dataset(name, *halves)
+    except DataMissing as error:
+        raise DataMissing(
+            "the installed mnist1d makes other data than the book's: pip install mnist1d==0.0.2.post1"
+        ) from error
 
 
 def _from_torchvision(name: str) -> Dataset:
@@ -171,6 +205,7 @@ DATASETS = {
     "gaussian-4": About(
         _gaussian, "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac", outputs=3, labelled=False
     ),
+    "mnist1d": About(_mnist1d, "52ff3c2747ca40b48758a7efe90688c840d34e77a104b571b49d222c061a6278"),
     "cifar10": About(_from_torchvision, "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28"),
     "fashion_mnist": About(_from_torchvision),
 }

@@ -7,7 +7,8 @@ import pages
 import pytest
 from PIL import Image
 
-from whyresnets import figures
+from whyresnets import data, figures
+from whyresnets.kinds import BLUE
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ def copied(tmp_path, monkeypatch) -> Path:
 
 
 def test_what_is_out_of_date_is_written_and_named_and_nothing_else(copied, capsys):
-    """A page, a notebook and the CSV, and the picture of the README."""
+    """A page, a notebook and the CSV, the picture of the README and that of the data."""
     known = {name: (copied / "book" / name).read_text(encoding="utf-8") for name in ("ledger.md", "cite.md")}
     intro = (copied / "book" / "intro.ipynb").read_text(encoding="utf-8")
     (copied / "book" / "ledger.md").write_text(
@@ -56,15 +57,17 @@ def test_what_is_out_of_date_is_written_and_named_and_nothing_else(copied, capsy
     )
     (copied / "book" / "intro.ipynb").write_text(intro.replace("claims stand in the ledger", "claims sat in it"))
     (copied / "book" / "ledger.csv").unlink()
-    (copied / "book" / "_static" / "puzzle.png").unlink()
+    for picture in ("puzzle.png", "mnist1d.png"):
+        (copied / "book" / "_static" / picture).unlink()
     pages.main()
     said = capsys.readouterr().out.splitlines()
     assert sorted(said) == [f"written: book/{name}" for name in ("intro.ipynb", "ledger.csv", "ledger.md")]
     assert {name: (copied / "book" / name).read_text(encoding="utf-8") for name in known} == known
     assert (copied / "book" / "intro.ipynb").read_text(encoding="utf-8") == intro
     assert (copied / "book" / "ledger.csv").read_bytes() == (ROOT / "book" / "ledger.csv").read_bytes()
-    with Image.open(copied / "book" / "_static" / "puzzle.png") as drawn:
-        assert drawn.width > 600 and len(set(drawn.convert("L").tobytes())) > 50  # lines, not an empty page
+    for picture in ("puzzle.png", "mnist1d.png"):
+        with Image.open(copied / "book" / "_static" / picture) as drawn:
+            assert drawn.width > 600 and len(set(drawn.convert("L").tobytes())) > 50  # lines, not an empty page
 
 
 def test_the_picture_of_the_readme_shows_both_rules_at_both_depths(tmp_path, monkeypatch):
@@ -84,3 +87,25 @@ def test_the_picture_of_the_readme_shows_both_rules_at_both_depths(tmp_path, mon
     }
     assert live == {} and {arm for arms in panels.values() for arm in arms.values()} <= set(recorded)
     assert (tmp_path / "puzzle.png").exists()
+
+
+def test_the_picture_of_the_data_shows_an_input_of_each_class_as_a_network_gets_it():
+    known, figure = data.load("mnist1d"), pages.ten_inputs()
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [str(label) for label in range(10)]
+    for label, axis in enumerate(figure.axes):
+        (line,) = axis.get_lines()
+        values, places = line.get_data()
+        assert list(places) == list(range(1, 41)) and line.get_color() == BLUE
+        assert axis.get_ylim()[0] > axis.get_ylim()[1]  # downwards, as the page says
+        at = [i for i, x in enumerate(known.x_train[:, 0].numpy()) if (x == values).all()]
+        assert [known.y_train[i].item() for i in at] == [label]
+
+
+def test_the_table_of_the_data_names_the_chapters_that_are_trained_on_each():
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in pages.trained_on().splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"`{name}`" for name in data.DATASETS]
+    at = {row[0].strip("`"): row[1:] for row in rows}
+    for scale, column in (("laptop", 0), ("paper", 1)):
+        trained = {spec.task.data for spec in pages.CHAPTER.specs(scale).values()}
+        assert {name for name in at if "`degradation`" in at[name][column]} == trained
+    assert at["fashion_mnist"] == ["none", "none"]

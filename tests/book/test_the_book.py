@@ -247,6 +247,40 @@ def test_the_protocol_in_the_prose_is_the_protocol_that_was_run():
         assert words in said, words
 
 
+def test_the_page_on_the_data_says_what_the_data_are():
+    """Sizes, for those that are at hand everywhere; and how an example of MNIST-1D is made."""
+    from mnist1d.data import get_dataset_args, get_templates
+
+    said = (ROOT / "book" / "data.md").read_text()
+    rows = {
+        name.strip().strip("`"): [cell.strip() for cell in cells]
+        for name, *cells in (line.strip("|").split("|") for line in said.splitlines() if line.startswith("| `"))
+        if len(cells) == 4
+    }
+    assert set(rows) == set(data.DATASETS)
+    for name in ("digits", "digits-4x4", "mnist1d", "gaussian-2", "gaussian-4"):
+        known, (form, classes, *sizes) = data.load(name), rows[name]
+        assert sizes == [f"{len(known.x_train):,}", f"{len(known.x_test):,}"]
+        assert classes == (str(len(known.y_train.unique())) if data.DATASETS[name].labelled else "none")
+        height, width = known.x_train.shape[2:] if name.startswith("digits") else (None, None)
+        assert height is None or f"{height} by {width}" in form
+    digits, made = data.load("digits"), get_dataset_args()
+    low, high = made.padding
+    assert get_templates()["x"].shape == (10, made.template_len)
+    assert (made.scale_coeff, made.shuffle_seq) == (0.4, False)  # "up to a fifth larger or smaller"
+    for words in (
+        f"the test part, {len(digits.x_train) + len(digits.x_test):,} images",
+        f"a line of {data.load('mnist1d').x_train.shape[-1]} numbers",
+        f"a line of {made.template_len} points",
+        f"Between {low} and {high} zeros",
+        f"stretched to {made.template_len + high} points",
+        f"by up to {made.max_translation - 1} points",
+        f"read off at {made.final_seq_length} places",
+        f"guessing costs {np.log(10):.1f}",
+    ):
+        assert words in said, words
+
+
 def test_the_version_is_the_same_everywhere():
     version = __version__
     assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
