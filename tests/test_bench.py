@@ -6,12 +6,15 @@ import torch
 
 from whyresnets import bench, sweeps
 from whyresnets.__main__ import main
-from whyresnets.bench import PlainNet, Workload
-from whyresnets.nets.architecture import Conv
+from whyresnets.bench import Workload
+from whyresnets.nets.architecture import Conv, Dense
+from whyresnets.nets.dense import DenseNet
 from whyresnets.spec import SGD, Spec, Task
 from whyresnets.training.start import begin
 
 TINY = Spec(Conv(8, "residual", (2, 4, 6)), Task(batch=16), SGD(steps=2))
+BLOCKS = Spec(Dense(5, "residual", 6), Task("mnist1d", batch=16), SGD(steps=2))
+LINE = TINY.but(data="mnist1d")
 PICTURES = TINY.but(data="cifar10", augment=True)
 
 
@@ -25,9 +28,19 @@ def threads(monkeypatch):
     torch.set_num_threads(before)
 
 
-def same_weights(net, params) -> PlainNet:
+def same_weights(spec, net, params) -> torch.nn.Module:
     """The plain loop's network with the weights of ours."""
-    plain = PlainNet(TINY.net, net.channels)
+    plain = bench.plain_net(spec, bench.dataset(spec.task.data).x_train.shape[1:])
+    if isinstance(net, DenseNet):
+        _, stem, *blocks, last, _, head = plain
+        stem.weight.data = params["stem.weight"].clone()
+        head.weight.data, head.bias.data = params["head.weight"].clone(), params["head.bias"].clone()
+        norms = [block.norm for block in blocks] + [last]
+        for name, norm in zip([unit[0] for unit in net.units] + ["last"], norms, strict=True):
+            norm.weight.data, norm.bias.data = params[f"{name}.scale"].clone(), params[f"{name}.shift"].clone()
+        for (name, *_), block in zip(net.units, blocks, strict=True):
+            block.linear.weight.data = params[f"{name}.weight"].clone()
+        return plain
     layers = {"stem": plain.stem} | {
         f"{name}.{half}": layer
         for (name, *_), unit in zip(net.units, plain.units, strict=True)
@@ -40,18 +53,18 @@ def same_weights(net, params) -> PlainNet:
     return plain
 
 
-@pytest.mark.parametrize("spec", [TINY, PICTURES], ids=["digits", "pictures"])
+@pytest.mark.parametrize("spec", [TINY, PICTURES, BLOCKS, LINE], ids=["digits", "pictures", "blocks", "line"])
 def test_both_sides_train_the_same_network(spec):
     """Same weights in, same logits and same gradients out."""
     start = begin(spec, 0, bench.dataset(spec.task.data))
-    plain = same_weights(start.net, start.params)
+    plain = same_weights(spec, start.net, start.params)
     x, y = (part[:16] for part in start.train_set)
     params = {name: p.detach().requires_grad_() for name, p in start.params.items()}
     ours, theirs = start.net.logits(params, x, running=start.running), plain(x)
     torch.testing.assert_close(ours, theirs)
     torch.nn.functional.cross_entropy(ours, y).backward()
     torch.nn.functional.cross_entropy(theirs, y).backward()
-    torch.testing.assert_close(params["stem.weight"].grad, plain.stem[0].weight.grad)
+    torch.testing.assert_close(params["stem.weight"].grad, next(plain.parameters()).grad)
     assert sum(p.numel() for p in params.values()) == sum(p.numel() for p in plain.parameters())
 
 
@@ -100,13 +113,27 @@ def test_the_ceiling_is_a_product_of_matrices(monkeypatch):
 def test_throughput_is_whole_jobs_an_hour_of_all_processes(monkeypatch):
     """By a clock that says two seconds: a tenth of a job, once by the plain loop, by three processes of ours."""
     monkeypatch.setattr(bench, "_seconds", lambda act: 2.0)
-    result = bench.throughput(Workload("tiny", TINY, job=20, together=3), rounds=2)
+    result = bench.throughput(Workload("tiny", TINY, job=20, seeds=3), rounds=2)
     assert result.plain == [180.0] * 2 and result.ours == [540.0] * 2 and result.ratio == 3
+
+
+def test_growth_is_the_slope_of_the_logarithms(monkeypatch):
+    """By a clock that says the square of what grows."""
+    monkeypatch.setattr(bench, "GROWTH", {"width": ((2, 4, 8), lambda width: [(BLOCKS.but(width=width), 0)])})
+    monkeypatch.setattr(bench, "_seconds_a_step", lambda part, *_: part[0][0].net.width ** 2 / 1000)
+    assert bench.growth().rows == [("width", "2, 4, 8", "4, 16, 64", "2.00")]
+
+
+def test_a_step_is_timed_and_a_process_takes_memory():
+    part = [(BLOCKS, seed) for seed in range(2)]
+    assert 0 < bench._seconds_a_step(part, steps=2, rounds=1) < 1
+    assert 50 < bench.peak_megabytes(part) < 2000
 
 
 def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):
     """Jobs of 20 steps: ten times what was timed, by both sides in as many rounds."""
     monkeypatch.setitem(bench.WORKLOADS, "cpu", (Workload("tiny", TINY, 20),))
+    monkeypatch.setattr(bench, "GROWTH", {"width": ((2, 4, 8), lambda width: [(BLOCKS.but(width=width), 0)])})
     path = tmp_path / "bench.json"
     assert main(["bench", "--json", str(path)]) == 0
     said = capsys.readouterr()
@@ -118,4 +145,11 @@ def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, 
     assert row["gflop_a_job"] == pytest.approx(10 * bench.work(TINY))
     found = Workload("tiny", TINY, 20), ours, plain, row["gflop_a_job"]
     assert bench.Throughput(*found).share([3600.0], row["gflop_a_job"]) == 1  # a job a second, at a job's work a second
-    assert {"hardware", "versions", "ceiling_gflop_s", "share_of_ceiling", "where_the_time_goes"} <= set(row)
+    assert {
+        "hardware",
+        "versions",
+        "ceiling_gflop_s",
+        "share_of_ceiling",
+        "where_the_time_goes",
+        "peak_megabytes",
+    } <= set(row)

@@ -47,9 +47,7 @@ def test_the_hash_of_a_spec_differs_from_that_of_another_family(tree):
 
 def test_a_changed_line_changes_the_hash_of_whatever_reaches_it(tree):
     conv, dense = hashes()
-    change(
-        tree, "branch = F.linear(self._phi(normalise(name, h))", "branch = 2 * F.linear(self._phi(normalise(name, h))"
-    )
+    change(tree, "branch = linear(self._phi(normalise(name, h))", "branch = 2 * linear(self._phi(normalise(name, h))")
     now = hashes()
     assert now[0] == conv and now[1] != dense  # a line of one family leaves the records of the other alone
     change(tree, "    if step < warm:\n", "    if warm > step:\n")
@@ -97,12 +95,16 @@ def test_a_row_added_to_a_table_leaves_the_specs_that_do_not_name_it_alone(tree)
     change(
         tree,
         '    "half": lambda',
-        '    "quarter": lambda shortcut, branch: 0.25 * shortcut + branch,\n    "half": lambda',
+        '    "quarter": lambda shortcut, branch, batch: 0.25 * shortcut + branch,\n    "half": lambda',
     )
     change(tree, '    "fashion_mnist": About', '    "mnist1d": About(_digits),\n    "fashion_mnist": About')
     change(tree, '    "extend_to": (Reading', '    "noise": (Reading("end", losses),),\n    "extend_to": (Reading')
     assert hashes() == before
-    change(tree, '    "residual": lambda shortcut, branch: shortcut', '    "residual": lambda shortcut, branch: branch')
+    change(
+        tree,
+        '    "residual": lambda shortcut, branch, batch: shortcut',
+        '    "residual": lambda shortcut, branch, batch: branch',
+    )
     assert all(now != then for now, then in zip(hashes(), before, strict=True))
 
 

@@ -187,7 +187,8 @@ def _bench(options) -> int:
         print(f"bench: {workload.says}", file=sys.stderr)
         results.append(bench.throughput(workload, device))
         shares[workload.says] = bench.shares(workload.spec, device)
-    print(f"{bench.speed(results, ceiling)}\n\n{bench.where(shares)}")
+    tables = [bench.speed(results, ceiling), bench.where(shares), *([bench.growth()] if device == "cpu" else [])]
+    print("\n\n".join(map(str, tables)))
     if options.json is not None:
         rows = [bench.as_json(result, shares[result.workload.says], ceiling, device) for result in results]
         write_json(Path(options.json), rows)

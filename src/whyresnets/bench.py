@@ -1,19 +1,25 @@
 """Training throughput of this library beside a plain DataLoader loop, the machine's ceiling, and where the time goes.
 
-Both sides train the same network on the same images with the same batch, on all cores: this library with one
-process a core, the plain loop with PyTorch's own threads. They take turns, so that a noisy machine is noisy for both.
+Both sides train the same network on the same data with the same batch, on all cores: this library with one process a
+core, the plain loop, seed after seed, with PyTorch's own threads. They take turns, so that a noisy machine is noisy for
+both.
 On a GPU both train in bfloat16, this library with one process or a few, the plain loop with as many readers as it can.
 """
 
+import concurrent.futures
 import functools
 import itertools
+import math
+import multiprocessing
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import joblib
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,11 +28,13 @@ from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
 from whyresnets import data, sweeps
-from whyresnets.nets.architecture import Conv
+from whyresnets.nets.architecture import Conv, Dense
 from whyresnets.nets.conv import option_a
 from whyresnets.report import Table
 from whyresnets.spec import SGD, Spec, Task
 from whyresnets.store.provenance import hardware, versions
+from whyresnets.sweeps.sweep import TOGETHER, parts_of
+from whyresnets.sweeps.workers import Part
 from whyresnets.training.augmentation import PAD
 from whyresnets.training.descent import descend
 from whyresnets.training.start import begin, generator
@@ -44,23 +52,27 @@ READERS = 8  # processes of the plain loop's DataLoader beside a GPU, at most (c
 class Workload:
     """What is timed: ``spec.steps`` steps of ``spec``, scaled to a job of ``job`` steps.
 
-    ``says`` names it in the table; ``together`` is how many processes of ours work at a time, one a core unless said.
+    ``says`` names it in the table; ``seeds`` is how many jobs of ours are under way at a time, one a core unless said.
     """
 
     says: str
     spec: Spec
     job: int
-    together: int | None = None
+    seeds: int | None = None
 
 
 EPOCH = 390  # steps
+DEEP = Dense(66, "residual", 64)
+BLOCKS = Spec(DEEP, Task("mnist1d", batch=100), SGD(steps=300))
+ONE_DIMENSION = Spec(Conv(20, "residual", (16, 32, 64)), Task("mnist1d", batch=64), SGD(steps=200))
 FULL_SIZE = Spec(Conv(20, "residual", (16, 32, 64)), Task("cifar10", batch=128), SGD(steps=12))
 AUGMENTED = FULL_SIZE.but(augment=True)  # as He et al. 2015, section 4.2
 HALF_BITS = AUGMENTED.but(precision="bfloat16")
 ON_A_GPU = HALF_BITS.but(depth=56, steps=600)  # steps: some seconds (chosen by us)
 WORKLOADS = {
     "cpu": (
-        Workload("ResNet-20 on digits, half of He et al.'s widths, batch 64", Spec(Conv(20, "residual")), 100),
+        Workload("64 blocks of 64 units with BN, MNIST-1D, batch 100, 20 seeds", BLOCKS, 300, 20),
+        Workload("ResNet-20 in one dimension, MNIST-1D, batch 64, 5 seeds", ONE_DIMENSION, 200, 5),
         Workload("ResNet-20 at CIFAR-10 size, batch 128", FULL_SIZE, EPOCH),
         Workload("with He et al.'s pad, crop and mirror", AUGMENTED, EPOCH),
         Workload("in bfloat16, too, the plain loop in float32", HALF_BITS, EPOCH),
@@ -85,26 +97,53 @@ def noise(device: str = "cpu") -> tuple[Tensor, Tensor]:
 
 @functools.cache
 def dataset(name: str, device: str = "cpu") -> data.Dataset:
-    """The digits; or, in the place of CIFAR-10, :func:`noise`, normalised as the plain loop does."""
-    if name == "digits":
+    """The data themselves; or, in the place of CIFAR-10, :func:`noise`, normalised as the plain loop does."""
+    if name != "cifar10":
         return data.load(name)
     pixels, y = noise(device)
     x = pixels.permute(0, 3, 1, 2).float() / 255 - 0.5
     return data.Dataset(name, x, y, x[:1], y[:1], "")
 
 
-def ours(spec: Spec, seed: int, device: str = "cpu") -> list[float]:
-    """One seed as the library trains it, on one thread; the loss at each step, in nats (T,)."""
+def ours(part: Part, device: str = "cpu") -> list[list[float]]:
+    """Some seeds as a process of the library trains them, on one thread; each one's loss at each step, in nats (T,)."""
     torch.set_num_threads(1)
-    start = begin(spec, seed, dataset(spec.task.data, device), device)
-    return descend(spec, [start])[0]["curve"].tolist()
+    spec = part[0][0]
+    starts = [begin(*job, dataset(spec.task.data, device), device) for job in part]
+    return [read["curve"].tolist() for read in descend(spec, starts)]
+
+
+class PlainDense(nn.Sequential):
+    """The residual net of :class:`whyresnets.nets.dense.DenseNet` as one usually writes it, with torch.nn layers."""
+
+    def __init__(self, net: Dense, features: int):
+        blocks = [PlainBlock(net.width) for _ in net.units]
+        last = [nn.BatchNorm1d(net.width), nn.ReLU(), nn.Linear(net.width, 10)]
+        super().__init__(nn.Flatten(), nn.Linear(features, net.width, bias=False), *blocks, *last)
+
+
+class PlainBlock(nn.Module):
+    """x + W ReLU(BN(x))."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(width), nn.Linear(width, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The next state (B, D)."""
+        return x + self.linear(F.relu(self.norm(x)))
 
 
 class PlainNet(nn.Module):
     """The residual network of :class:`whyresnets.nets.conv.ConvNet` as one usually writes it, with torch.nn layers."""
 
-    def __init__(self, net: Conv, channels: int):
+    def __init__(self, net: Conv, channels: int, dimensions: int = 2):
         super().__init__()
+        kinds = (nn.Conv1d, nn.BatchNorm1d) if dimensions == 1 else (nn.Conv2d, nn.BatchNorm2d)
+
+        def _layer(before: int, width: int, stride: int = 1) -> nn.Module:
+            return nn.Sequential(kinds[0](before, width, 3, stride, 1, bias=False), kinds[1](width))
+
         self.stem = _layer(channels, net.widths[0])
         self.units, self.shapes = nn.ModuleList(), []
         for _, before, width, stride in net.units:
@@ -117,11 +156,7 @@ class PlainNet(nn.Module):
         h = F.relu(self.stem(x))
         for (first, second), shape in zip(self.units, self.shapes, strict=True):
             h = F.relu(second(F.relu(first(h))) + option_a(h, *shape))
-        return self.head(h.mean((2, 3)))
-
-
-def _layer(before: int, width: int, stride: int = 1) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width))
+        return self.head(h.flatten(2).mean(2))
 
 
 class Pictures(CIFAR10):
@@ -140,12 +175,14 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
     It returns the loss at each step, in nats (T,). In float32 on a CPU; on a GPU in the precision of the Spec.
     """
     known = dataset(spec.task.data, device)
-    digits = torch.utils.data.TensorDataset(known.x_train, known.y_train)
-    pictures = digits if spec.task.data == "digits" else Pictures(*noise(device), spec.task.augment)
+    shape = known.x_train.shape[1:]
+    tensors = torch.utils.data.TensorDataset(known.x_train, known.y_train)
+    pictures = Pictures(*noise(device), spec.task.augment) if spec.task.data == "cifar10" else tensors
     readers = {"num_workers": min(READERS, sweeps.cores()), "persistent_workers": True, "pin_memory": True}
     how = {"shuffle": True, "drop_last": True, **(readers if device == "cuda" else {})}
     loader = torch.utils.data.DataLoader(pictures, spec.task.batch, **how)
-    net = PlainNet(spec.net, known.channels).to(device, memory_format=torch.channels_last)
+    layout = torch.channels_last if len(shape) == 3 else torch.preserve_format
+    net = plain_net(spec, shape).to(device, memory_format=layout)
     sgd = spec.optimiser
     optimiser = torch.optim.SGD(net.parameters(), sgd.rate, sgd.momentum, weight_decay=sgd.weight_decay)
     half = device == "cuda" and sgd.precision == "bfloat16"
@@ -155,7 +192,7 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
         losses = []
         epochs = itertools.chain.from_iterable(itertools.repeat(loader))
         for images, labels in itertools.islice(epochs, sgd.steps):
-            images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+            images = images.to(device, memory_format=layout, non_blocking=True)
             labels = labels.to(device, non_blocking=True)
             with torch.autocast(device, torch.bfloat16, enabled=half):
                 loss = F.cross_entropy(net(images), labels)
@@ -168,17 +205,28 @@ def plain(spec: Spec, device: str = "cpu") -> Callable[[], list[float]]:
     return loop
 
 
+def plain_net(spec: Spec, shape: Sequence[int]) -> nn.Module:
+    """The network of ``spec`` for inputs of that ``shape``, as the plain loop has it."""
+    if isinstance(spec.net, Conv):
+        return PlainNet(spec.net, shape[0], len(shape) - 1)
+    return PlainDense(spec.net, math.prod(shape))
+
+
 # --- Measurements ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Of one ``workload``: jobs an hour of ``ours`` and ``plain``, a number a round; ``gflop`` of a job, in 1e9."""
+    """Of one ``workload``: jobs an hour of ``ours`` and ``plain``, a number a round; ``gflop`` of a job, in 1e9.
+
+    ``megabytes`` is the peak memory of one process of ours, all of it; NaN where the system does not say.
+    """
 
     workload: Workload
     ours: list[float]
     plain: list[float]
     gflop: float
+    megabytes: float = math.nan
 
     @property
     def ratio(self) -> float:
@@ -192,15 +240,66 @@ class Throughput:
 
 def throughput(workload: Workload, device: str = "cpu", rounds: int = ROUNDS) -> Throughput:
     """Jobs an hour of both sides, in turns, after one round that does not count."""
-    spec, jobs = workload.spec, workload.together or sweeps.cores()
+    spec, seeds = workload.spec, workload.seeds or sweeps.cores()
+    processes = seeds if device == "cuda" else min(seeds, sweeps.cores())
+    parts = parts_of([(spec, seed) for seed in range(seeds)], processes)
     loop, mine, others = plain(spec, device), [], []
     scale = 3600 * spec.optimiser.steps / workload.job  # jobs an hour = scale * jobs / seconds
-    with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_jobs=jobs) as workers:
+    with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_jobs=processes) as workers:
         for _ in range(rounds + 1):
             others.append(scale / _seconds(loop))
-            tasks = [joblib.delayed(ours)(spec, seed, device) for seed in range(jobs)]
-            mine.append(scale * jobs / _seconds(lambda tasks=tasks: workers(tasks)))
-    return Throughput(workload, mine[1:], others[1:], work(spec) * workload.job / spec.optimiser.steps)
+            tasks = [joblib.delayed(ours)(part, device) for part in parts]
+            mine.append(scale * seeds / _seconds(lambda tasks=tasks: workers(tasks)))
+    gflop = work(spec) * workload.job / spec.optimiser.steps
+    return Throughput(workload, mine[1:], others[1:], gflop, peak_megabytes(parts[0], device))
+
+
+def peak_megabytes(part: Part, device: str = "cpu") -> float:
+    """The most memory that a fresh process takes that trains ``part``, in megabytes; NaN where the system is silent."""
+    fresh = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, fresh) as process:
+        return process.submit(_trained_in, part, device).result()
+
+
+def _trained_in(part: Part, device: str) -> float:
+    ours([(spec.but(steps=2), seed) for spec, seed in part], device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+# What is made larger, from the workload of the blocks: three values each, and the Spec and the seeds that they give.
+GROWTH: dict[str, tuple[tuple[int, ...], Callable[[int], Part]]] = {
+    "blocks": ((16, 32, 64), lambda blocks: [(BLOCKS.but(depth=blocks + 2), seed) for seed in range(TOGETHER)]),
+    "width": ((32, 64, 128), lambda width: [(BLOCKS.but(width=width), seed) for seed in range(TOGETHER)]),
+    "seeds in a batch": ((2, 5, 10), lambda seeds: [(BLOCKS, seed) for seed in range(seeds)]),
+}
+
+
+def growth(steps: int = 20, rounds: int = 3) -> Table:
+    """How the time of a step on one thread grows with blocks, width and seeds: milliseconds, and the exponent."""
+    rows = []
+    for name, (values, part_of) in GROWTH.items():
+        seconds = [_seconds_a_step(part_of(value), steps, rounds) for value in values]
+        exponent = np.polyfit(np.log(values), np.log(seconds), 1)[0]
+        times = ", ".join(f"{1000 * s:.3g}" for s in seconds)
+        rows.append((name, ", ".join(map(str, values)), times, f"{exponent:.2f}"))
+    note = f"Else {DEEP.depth - 2} blocks, width {DEEP.width}, batches of {BLOCKS.task.batch}, 10 seeds."
+    return Table(("what grows", "from, over, to", "milliseconds a step", "exponent"), rows, note)
+
+
+def _seconds_a_step(part: Part, steps: int, rounds: int) -> float:
+    """Median over rounds, after one that does not count; without what is drawn before the first step."""
+    torch.set_num_threads(1)
+    spec = part[0][0].but(steps=steps)
+    known, seconds = dataset(spec.task.data), []
+    for _ in range(rounds + 1):
+        starts = [begin(spec, seed, known) for _, seed in part]
+        seconds.append(_seconds(lambda starts=starts: descend(spec, starts)) / steps)
+    return statistics.median(seconds[1:])
 
 
 def _seconds(act: Callable) -> float:
@@ -212,7 +311,7 @@ def _seconds(act: Callable) -> float:
 def work(spec: Spec) -> float:
     """What ``spec.steps`` training steps do, in 1e9 floating-point operations, as torch counts them."""
     with FlopCounterMode(display=False) as counter:
-        ours(spec.but(steps=1), 0)
+        ours([(spec.but(steps=1), 0)])
     return counter.get_total_flops() * spec.optimiser.steps / 1e9
 
 
@@ -236,7 +335,8 @@ def ceiling(device: str = "cpu") -> float:
 # Operations of torch, by the first of these words that occurs in their name.
 KINDS = {
     "convolution": ("conv",),
-    "normalisation": ("batch_norm", "BatchNorm"),
+    "matrix product": ("bmm", "::mm", "addmm"),
+    "normalisation": ("batch_norm", "BatchNorm", "Standardised", "::mean", "::mul", "::sub", "::sum", "sqrt", "::div"),
     "ReLU and addition": ("clamp_min", "threshold", "relu", "aten::add"),
     "optimiser": ("sgd", "SGD", "Optimizer"),
     "data": ("index", "pad", "randint", "randperm", "uniform"),
@@ -251,10 +351,11 @@ def shares(spec: Spec, device: str = "cpu") -> dict[str, float]:
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler reports the GPUs that it did not find
     torch.set_num_threads(1)
-    ours(spec, 0, device)
+    part = [(spec, seed) for seed in range(TOGETHER if spec.together else 1)]
+    ours(part, device)
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (device == "cuda")
     with torch.profiler.profile(activities=kinds, acc_events=True) as profile:
-        seconds = _seconds(lambda: ours(spec, 1, device))
+        seconds = _seconds(lambda: ours(part, device))
     spent = dict.fromkeys(KINDS, 0.0)
     for event in profile.key_averages():
         kind = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), None)
@@ -276,8 +377,9 @@ def speed(results: Sequence[Throughput], ceiling: float) -> Table:
         hourly = (f"{statistics.median(side):.3g}" for side in (result.ours, result.plain))
         shared = (f"{100 * result.share(side, ceiling):.0f}%" for side in (result.ours, result.plain))
         spread = f"**{result.ratio:.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
-        rows.append((f"{result.workload.says}, {result.workload.job:,} steps", *hourly, spread, *shared))
-    head = ("job", "jobs an hour", "plain loop", "ratio", "share of the ceiling", "plain loop's")
+        memory = f"{result.megabytes:.0f} MB"
+        rows.append((f"{result.workload.says}, {result.workload.job:,} steps", *hourly, spread, *shared, memory))
+    head = ("job", "jobs an hour", "plain loop", "ratio", "share of the ceiling", "plain loop's", "memory a process")
     note = f"Medians of {ROUNDS} rounds in turns. The ceiling is a matrix product on all cores, {ceiling:,.0f} GFLOP/s."
     return Table(head, rows, note)
 
@@ -299,6 +401,7 @@ def as_json(result: Throughput, shares: Mapping[str, float], ceiling: float, dev
         "ratio": result.ratio,
         "gflop_a_job": result.gflop,
         "ceiling_gflop_s": ceiling,
+        "peak_megabytes": result.megabytes,
         "share_of_ceiling": result.share(result.ours, ceiling),
         "where_the_time_goes": dict(shares),
         "hardware": hardware(device),

@@ -29,12 +29,14 @@ class About:
     checksum : SHA-256 of those, so that a record knows its data where the files are not at hand; "": not known
     outputs : of a network for these data: classes, or the numbers that a teacher says
     labelled : whether its points have classes of their own; others need a teacher
+    images : whether its inputs are images, which may be cropped and mirrored
     """
 
     load: Callable[[str], Dataset]
     checksum: str = ""
     outputs: int = 10
     labelled: bool = True
+    images: bool = True
 
 
 class DataMissing(Exception):
@@ -205,7 +207,7 @@ DATASETS = {
     "gaussian-4": About(
         _gaussian, "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac", outputs=3, labelled=False
     ),
-    "mnist1d": About(_mnist1d, "52ff3c2747ca40b48758a7efe90688c840d34e77a104b571b49d222c061a6278"),
+    "mnist1d": About(_mnist1d, "52ff3c2747ca40b48758a7efe90688c840d34e77a104b571b49d222c061a6278", images=False),
     "cifar10": About(_from_torchvision, "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28"),
     "fashion_mnist": About(_from_torchvision),
 }

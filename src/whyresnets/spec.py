@@ -55,6 +55,8 @@ class Task:
             checks.yes_or_no(name, getattr(self, name))
         if (self.distance or self.whole) and not self.point:
             raise ValueError("distance and whole belong to a point: choose one, such as point='overlap'")
+        if self.augment and not data.DATASETS[self.data].images:
+            raise ValueError(f"{self.data} has no images to crop and mirror: choose augment=False")
         if data.DATASETS[self.data].labelled != (self.targets == "labels"):
             raise ValueError(f"{self.data} with targets {self.targets!r} is impossible: choose points with a teacher")
 
@@ -178,6 +180,8 @@ class Spec:
             checks.rising(name, getattr(self.readings, name), self.optimiser.steps)
         if self.optimiser.project:
             self.net.kernels(self.optimiser.project)
+        if self.together:
+            self._refuse_together()
         if isinstance(self.net, Skip):
             self._refuse_in_skip(self.net)
         else:
@@ -185,13 +189,16 @@ class Spec:
         if self.readings.extend_to:
             self._refuse_extension()
 
+    def _refuse_together(self) -> None:
+        if self.task.augment:
+            raise ValueError("a fully connected net knows no picture to crop: choose augment=False, or a Conv")
+        if self.optimiser.precision == "bfloat16":
+            raise ValueError("a fully connected net has 32 or 64 bits: choose precision='float32' or 'float64'")
+
     def _refuse_in_skip(self, net: Skip) -> None:
         task, optimiser = self.task, self.optimiser
-        odd = (self.readings.signals, self.readings.extend_to, task.augment)
-        if any((*odd, optimiser.project, optimiser.untrained, optimiser.momentum_start)):
-            raise ValueError(
-                "a skip net has no signals, extend_to, augment, project, untrained, momentum_start: leave them"
-            )
+        if self.readings.signals or self.readings.extend_to:
+            raise ValueError("a skip net has no signals, extend_to: leave them")
         if optimiser.bias_pull and net.norm != "none":
             raise ValueError("a net with normalisation has no biases to pull: choose norm='none'")
         if task.point and net.width < 2:
@@ -203,13 +210,10 @@ class Spec:
             raise ValueError("only under tanh is a mirror image dependent: choose activation='tanh'")
         if task.targets == "own" and optimiser.precision != "float64":
             raise ValueError("targets of its own must be equal to the last bit: choose precision='float64'")
-        if optimiser.precision == "bfloat16":
-            raise ValueError("a skip net has 32 or 64 bits: choose precision='float32' or 'float64'")
 
     def _refuse_outside_skip(self) -> None:
         task, optimiser = self.task, self.optimiser
-        alien = {"targets": task.targets != "labels", "point": task.point, "draw": task.draw}
-        alien |= {"bias_pull": optimiser.bias_pull, "spectra": self.readings.spectra}
+        alien = {"targets": task.targets != "labels", "point": task.point, "bias_pull": optimiser.bias_pull}
         if named := [name for name, is_set in alien.items() if is_set]:
             raise ValueError(f"{', '.join(named)} need a net of the family skip: choose that, or leave them")
 
@@ -264,8 +268,8 @@ class Spec:
 
     @property
     def together(self) -> bool:
-        """Whether its seeds are trained together, as one batch of small matrices."""
-        return self.net.family == "skip"
+        """Whether its seeds, and those of its likes at other rates, are trained together as one batch of matrices."""
+        return self.net.family != "conv"
 
     @property
     def question(self) -> str:

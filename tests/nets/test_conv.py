@@ -78,6 +78,79 @@ def test_pre_activation_equals_the_network_written_out(rule, norm, head_norm, al
     assert normalised == {name for word in said for name in where.get(word, {"last"} if word else ())}
 
 
+# --- In one dimension ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", [8, 20, 56])
+def test_parameters_in_one_dimension_are_as_many_as_the_layers_say(depth):
+    """Kernels of 3; by stage 2 n of them, its first from the narrower one; scales and shifts; a linear layer."""
+    n = (depth - 2) // 6
+    kernels = 3 * 1 * 16 + sum(3 * w * w * (2 * n) for w in PAPER) - 3 * (32 * (32 - 16) + 64 * (64 - 32))
+    scales = 2 * (16 + sum(w * 2 * n for w in PAPER))
+    net = ConvNet(depth, "residual", PAPER, channels=1, dimensions=1)
+    assert parameter_count(net) == kernels + scales + 64 * 10 + 10
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_logits_in_one_dimension_equal_the_network_written_out_with_modules(rule):
+    net = ConvNet(8, rule, (3, 4, 5), channels=2, dimensions=1)
+    params, _, x = drawn(net)
+    x = x.flatten(2)[..., :20]
+
+    def layer(name, h, stride=1):
+        weight = params[f"{name}.weight"]
+        conv = torch.nn.Conv1d(weight.shape[1], weight.shape[0], 3, stride, 1, bias=False, dtype=x.dtype)
+        norm = torch.nn.BatchNorm1d(weight.shape[0], dtype=x.dtype)
+        conv.weight.data, norm.weight.data, norm.bias.data = weight, params[f"{name}.scale"], params[f"{name}.shift"]
+        return norm(conv(h))
+
+    h = F.relu(layer("stem", x))
+    for name, stride in (("0.0", 1), ("1.0", 2), ("2.0", 2)):
+        branch = layer(f"{name}.b", F.relu(layer(f"{name}.a", h, stride)))
+        shortcut = torch.zeros_like(branch)
+        shortcut[:, : h.shape[1]] = h[:, :, ::stride]
+        h = F.relu(JOINED[rule](shortcut, branch))
+    expected = h.mean(2) @ params["head.weight"].T + params["head.bias"]
+    assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", ["post", "pre"])
+@pytest.mark.parametrize(("norm", "alpha"), [("batch", None), ("none", 0.3)])
+@pytest.mark.parametrize("rule", RULES)
+def test_in_one_dimension_a_net_is_one_of_images_of_a_single_row(rule, order, norm, alpha):
+    """Kernels in the middle row of larger ones: above and below is nothing but padding."""
+    how = {"depth": 16 if order == "pre" else 14, "rule": rule, "widths": (3, 4, 5), "channels": 2, "order": order}
+    line, image = (ConvNet(**how, norm=norm, alpha=alpha, dimensions=d) for d in (1, 2))
+    params, _, x = drawn(line)
+    x = x.flatten(2)[..., :20]
+    wide = dict(params)
+    for name, p in params.items():
+        if p.ndim == 3:
+            wide[name] = F.pad(p.unsqueeze(2), (0, 0, 1, 1)) if p.shape[2] == 3 else p.unsqueeze(2)
+    assert torch.allclose(line.logits(params, x), image.logits(wide, x.unsqueeze(2)), atol=1e-12)
+    grown = line.states(params, x)[-1]
+    assert grown.shape == (6, 5, 5) == image.states(wide, x.unsqueeze(2))[-1].squeeze(2).shape
+
+
+def test_initialisation_in_one_dimension_has_the_variance_of_he():
+    net = ConvNet(20, widths=(128, 128, 128), dimensions=1)
+    params, _ = net.initial(torch.Generator().manual_seed(0))
+    assert abs(params["1.1.a.weight"].var().item() * 3 * 128 / 2 - 1) < 0.05
+    with pytest.raises(ValueError, match="dimensions"):
+        ConvNet(8, dimensions=3)
+
+
+def test_circular_padding_in_one_dimension_has_no_border():
+    for padding, moves in (("circular", True), ("zeros", False)):
+        net = ConvNet(8, padding=padding, widths=(3, 3, 3), channels=1, dimensions=1)
+        params, _, x = drawn(net)
+        first, shifted = net.states(params, x[:, :, 0])[1], net.states(params, x[:, :, 0].roll(2, 2))[1]
+        assert torch.allclose(first.roll(2, 2), shifted, atol=1e-10) is moves
+
+
+# --- Rules, start, statistics -------------------------------------------------------------------
+
+
 def test_rules_differ_in_the_join_only():
     shortcut, branch = torch.tensor([[1.0], [2.0]]), torch.tensor([[10.0], [20.0]])
     got = {rule: join(rule, shortcut, branch).flatten().tolist() for rule in RULES}

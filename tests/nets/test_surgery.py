@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from written_out import drawn
 
+from whyresnets.measures.convolution import singular_values
 from whyresnets.nets.build import parameter_count
 from whyresnets.nets.conv import ConvNet
 from whyresnets.nets.surgery import identity_extension, procrustes
@@ -65,10 +66,26 @@ def test_spread_sets_the_condition_number_and_keeps_the_size():
     assert torch.allclose(procrustes(weight[:, :, 0, 0], size=1.5), even[:, :, 0, 0])
 
 
+def test_a_kernel_of_one_dimension_is_projected_exactly_where_nothing_is_cut():
+    """On a ring of three places: the explicit matrix, column by column."""
+    weight = torch.randn(4, 4, 3, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+
+    def ring(w):
+        images = torch.eye(12, dtype=w.dtype).view(12, 4, 3)
+        return F.conv1d(F.pad(images, (1, 1), mode="circular"), w).flatten(1)
+
+    values = torch.linalg.svdvals(ring(procrustes(weight, grid=3)))
+    assert torch.allclose(values, torch.ones_like(values), atol=1e-12)
+    assert torch.allclose(singular_values(weight, 3), torch.linalg.svdvals(ring(weight)), atol=1e-12)
+    assert torch.allclose(procrustes(weight[:, :, :1])[:, :, 0], procrustes(weight[:, :, 0]))
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
-def test_the_identity_extension_computes_the_same_function(training):
-    net = ConvNet(8, widths=(3, 4, 5), channels=1, eps=0.01)
+def test_the_identity_extension_computes_the_same_function(training, dimensions):
+    net = ConvNet(8, widths=(3, 4, 5), channels=1, eps=0.01, dimensions=dimensions)
     params, running, x = drawn(net, batch=32)
+    x = x if dimensions == 2 else x.flatten(2)
     for _ in range(3):
         net.logits(params, x, running=running)  # running statistics that are not the batch's
     deep, deep_params, deep_running = identity_extension(net, params, running, 26, x)

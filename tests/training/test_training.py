@@ -8,7 +8,7 @@ import torch
 
 from whyresnets import data
 from whyresnets.measures.convolution import singular_values
-from whyresnets.nets.architecture import Dense, Skip
+from whyresnets.nets.architecture import Conv, Dense, Skip
 from whyresnets.nets.build import build
 from whyresnets.spec import SGD, Readings, Spec, Task
 from whyresnets.training import descent
@@ -16,7 +16,8 @@ from whyresnets.training import train as training
 from whyresnets.training.descent import descend, project, rate_at
 from whyresnets.training.runs import Runs
 from whyresnets.training.start import TARGET, batches, begin, generator
-from whyresnets.training.train import train, train_together
+from whyresnets.training.train import train
+from whyresnets.training.train import train_together as train_jobs
 
 
 def test_training_equals_plain_sgd_written_out(tiny):
@@ -200,6 +201,10 @@ def test_the_step_schedule_divides_by_ten_at_he_et_al_s_steps(tiny):
     assert list(rates.values()) == pytest.approx(expected, rel=1e-12)
 
 
+def train_together(spec, seeds):
+    return train_jobs([(spec, seed) for seed in seeds])
+
+
 class Killed(Exception):
     """Stands for the kill of a process; tests/test_killed.py has real ones."""
 
@@ -289,9 +294,18 @@ def test_float64_keeps_its_bits_to_the_end(tiny):
     assert not np.array_equal(double["curve"], double["curve"].astype(np.float32))
 
 
+@pytest.mark.parametrize("net", [Conv(8, "residual", (2, 3, 4)), Conv(10, "plain", (2, 3, 4), order="pre"), Dense(4)])
+def test_signals_of_one_dimension_are_learnt(net):
+    read = train(Spec(net, Task("mnist1d", batch=64), SGD(steps=30), Readings(signals=True, watch=(0, 30))), 0)
+    assert read["curve"][-5:].mean() < read["curve"][:5].mean()
+    assert np.isfinite(read["state_gradient_norm"]).all() and np.isfinite(read["watched_gradient_norm"]).all()
+    with pytest.raises(ValueError, match="no images to crop"):
+        Task("mnist1d", augment=True)
+
+
 # --- Seeds that are trained together ------------------------------------------------------------
 
-TOGETHER = Spec(Skip(3, "residual", 5), Task("digits-4x4", batch=16), SGD(steps=6), Readings(spectra=(0, 6)))
+TOGETHER = Spec(Skip(3, "residual", 6), Task("digits-4x4", batch=16), SGD(steps=6), Readings(spectra=(0, 6)))
 STUDENT = TOGETHER.but(
     data="gaussian-2", targets="teacher", activation="tanh", precision="float64", point="overlap", distance=0.1
 )
@@ -302,7 +316,16 @@ PULLED = TOGETHER.but(
     bias_spread=0.2, draw=2,
 )  # fmt: skip
 NORMALISED = {norm: TOGETHER.but(rule="plain", norm=norm, watch=(6,)) for norm in ("batch", "layer")}
-ALL_TOGETHER = {"labels": TOGETHER, "teacher": STUDENT, "pulled": PULLED, **NORMALISED}
+DENSE = Spec(Dense(5, "residual", 6), Task("digits-4x4", batch=16), SGD(steps=6), Readings(signals=True, watch=(0, 6)))
+BLOCKS = {
+    "dense": DENSE,
+    "dense, scalars": DENSE.but(norm="none", rule="shuffled", alpha=0.5, head_norm="batch"),
+    "dense, frozen": DENSE.but(norm="frozen", activation="abs", untrained=("affine",)),
+    "dense, projected": DENSE.but(norm="sum", project="units", momentum_start=-0.2),
+}
+UNTRAINED = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
+ODD = TOGETHER.but(width=5, spectra=())
+ALL_TOGETHER = {"labels": TOGETHER, "odd": ODD, "teacher": STUDENT, "pulled": PULLED, **NORMALISED, **BLOCKS}
 
 
 @pytest.mark.parametrize("spec", ALL_TOGETHER.values(), ids=ALL_TOGETHER)
@@ -316,13 +339,30 @@ def test_seeds_trained_together_are_those_trained_alone(spec):
 
 
 @pytest.mark.parametrize("spec", ALL_TOGETHER.values(), ids=ALL_TOGETHER)
+def test_rates_trained_together_are_those_trained_alone(spec):
+    grid = [spec.but(rate=rate) for rate in (0.03, 0.1, 0.3)]
+    jobs = [(one, seed) for one in grid for seed in range(2)]
+    alone = [train(*job) for job in jobs]
+    for some in (jobs, jobs[::-1], jobs[1::2]):
+        for job, read in zip(some, train_jobs(some), strict=True):
+            expected = alone[jobs.index(job)]
+            assert all(np.array_equal(read[name], expected[name], True) for name in set(read) - {"seconds"}), job
+    assert not np.array_equal(alone[0]["curve"], alone[-1]["curve"])
+    with pytest.raises(ValueError, match="differ in seed and rate only"):
+        train_jobs([(spec, 0), (spec.but(batch=32), 0)])
+
+
+@pytest.mark.parametrize("spec", ALL_TOGETHER.values(), ids=ALL_TOGETHER)
 def test_training_together_equals_plain_sgd_written_out(spec):
     spec = spec.but(weight_decay=0.5, spectra=(), precision="float64")
     start = begin(spec, 4, data.load(spec.task.data))
     x, y = start.train_set
-    fixed = {name: p for name, p in start.params.items() if name.endswith(".fixed")}
+    untrained = (".fixed", ".mean", ".var", *[end for part in spec.optimiser.untrained for end in UNTRAINED[part]])
+    fixed = {name: p for name, p in start.params.items() if name.endswith(untrained)}
     params = {name: p.clone() for name, p in start.params.items() if name not in fixed}
-    speeds, losses, distances = {name: torch.zeros_like(p) for name, p in params.items()}, [], []
+    project(spec, start.net, params)
+    speeds = {name: spec.optimiser.momentum_start * p for name, p in params.items()}
+    losses, distances = [], []
     for step, index in enumerate(batches(4, len(x), spec.task.batch, spec.optimiser.steps)):
         if spec.task.point:
             u = [torch.cat([params["0.weight"][i], params["0.bias"][i : i + 1]]) for i in range(2)]
@@ -343,9 +383,10 @@ def test_training_together_equals_plain_sgd_written_out(spec):
         for (name, p), g in zip(params.items(), torch.autograd.grad(loss, list(params.values())), strict=True):
             speeds[name] = spec.optimiser.momentum * speeds[name] + g + spec.optimiser.weight_decay * p.detach()
             params[name] = p.detach() - rate_at(spec.optimiser, step) * speeds[name]
+        project(spec, start.net, params)
     read = train(spec, 4)
     assert read["curve"] == pytest.approx(losses, rel=1e-9)
-    if spec.readings.watch:
+    if spec.readings.watch and isinstance(spec.net, Skip):
         below = [min(loss, np.log(10)) for loss in losses]
         expected = [np.mean(below[:step]) if step else np.nan for step in spec.readings.watch]
         assert read["watched_capped_curve"] == pytest.approx(expected, nan_ok=True)

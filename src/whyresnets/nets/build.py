@@ -16,13 +16,17 @@ NETS: dict[str, Any] = {"conv": ConvNet, "dense": DenseNet, "skip": SkipNet}
 
 
 def build(architecture: Architecture, shape: Sequence[int], outputs: int = 10) -> Network:
-    """The network of that ``architecture`` for images of that ``shape``: channels, height, width.
+    """The network of that ``architecture`` for inputs of that ``shape``: channels, height, width; or channels, length.
 
     >>> from whyresnets.nets.architecture import Conv
     >>> parameter_count(build(Conv(20, widths=(16, 32, 64)), (3, 32, 32)))
     269722
+    >>> parameter_count(build(Conv(20, widths=(16, 32, 64)), (1, 40)))
+    91162
     """
-    data = {"channels": shape[0]} if architecture.family == "conv" else {"features": math.prod(shape)}
+    data = {"features": math.prod(shape)}
+    if architecture.family == "conv":
+        data = {"channels": shape[0], "dimensions": len(shape) - 1}
     return NETS[architecture.family](**vars(architecture), **data, outputs=outputs)
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from whyresnets import checks
 from whyresnets.nets.architecture import Dense
 from whyresnets.nets.network import Network, Normaliser, Params, normalisation, nudged, random_rotation
 from whyresnets.nets.rules import join
+from whyresnets.nets.vectors import as_vectors, linear
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,24 @@ class DenseNet(Dense, Network):
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
     ) -> Iterator[Tensor]:
-        """The states one after the other, (B, D); see :meth:`whyresnets.nets.network.Network.states` (ours)."""
-        yield (h := nudged(F.linear(x.flatten(1), params["stem.weight"]), nudges, 0))
+        """The states one after the other, (B, D), or (S, B, D) of several nets with parameters of their own.
+
+        See :meth:`whyresnets.nets.network.Network.states` (ours).
+        """
+        first = params["stem.weight"]
+        yield (h := nudged(linear(as_vectors(x, first), first), nudges, 0))
         for i, (name, *_) in enumerate(self.units, start=1):
-            branch = F.linear(self._phi(normalise(name, h)), params[f"{name}.weight"])
+            branch = linear(self._phi(normalise(name, h)), params[f"{name}.weight"])
             branch = self._scaled(params, name, branch)
             if responses is not None:
                 responses.append(branch)
-            h = normalise(f"{name}.sum", join(self.rule, h, branch))
+            h = normalise(f"{name}.sum", join(self.rule, h, branch, batch=-2))
             yield (h := nudged(h, nudges, i))
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
         """Class scores (B, classes): normalised and rectified as in a unit, then linear (ours)."""
         last = self._phi(self.normaliser(params, running, training)("last", state))
-        return F.linear(last, params["head.weight"], params["head.bias"])
+        return linear(last, params["head.weight"], params["head.bias"])
 
     def _phi(self, h: Tensor) -> Tensor:
         return h.relu() if self.activation == "relu" else h.abs() if self.activation == "abs" else h

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from whyresnets import checks
 from whyresnets.nets.architecture import DRAWN_SKIPS, SINGULARITIES, Skip
 from whyresnets.nets.network import Network, Normaliser, Params, nudged, random_rotation
+from whyresnets.nets.vectors import as_vectors, linear, standardised, times
 
 NEAR = 0.1  # of Glorot's size: what is added to an identity at the start (chosen by us)
 
@@ -138,13 +138,15 @@ class SkipNet(Skip, Network):
         nudges: Sequence[Tensor] | None = None,
         responses: list[Tensor] | None = None,
     ) -> Iterator[Tensor]:
-        """The hidden layers' outputs one after the other, (B, D); see
-        :meth:`whyresnets.nets.network.Network.states` (ours)."""
-        h = x.flatten(1)
+        """The hidden layers' outputs one after the other, (B, D), or (S, B, D) of several nets with their parameters.
+
+        See :meth:`whyresnets.nets.network.Network.states` (ours).
+        """
+        h = as_vectors(x, params["0.weight"])
         passed: list[Tensor] = []
         for i in range(self.depth - 1):
             skip = self._skip(params, i, h) if self.rule != "plain" and self._has_skip(i) else None
-            into = F.linear(h, params[f"{i}.weight"], params.get(f"{i}.bias"))
+            into = linear(h, params[f"{i}.weight"], params.get(f"{i}.bias"))
             if self.rule == "inside" and skip is not None:
                 into, skip = into + skip, None
             branch = self._phi(self._normalised(params, i, into))
@@ -152,36 +154,31 @@ class SkipNet(Skip, Network):
                 responses.append(branch)
             state = branch if skip is None else branch + skip
             if self.rule == "hyper" and i > 1:
-                earlier = [F.linear(early, params[f"{k}.fixed"]) for k, early in enumerate(passed[:-1])]
+                earlier = [linear(early, params[f"{k}.fixed"]) for k, early in enumerate(passed[:-1])]
                 state = state + sum(earlier) / i
             if self.forward_gain is not None:
-                state = params[f"{i}.size.fixed"] * state
+                state = times(params[f"{i}.size.fixed"], state)
             yield (h := nudged(state, nudges, i))
             passed.append(h)
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
         """The output layer, (B, outputs): linear (ours, as in most nets)."""
-        return F.linear(state, params["head.weight"], params["head.bias"])
+        return linear(state, params["head.weight"], params["head.bias"])
 
     def _phi(self, h: Tensor) -> Tensor:
         return h.relu() if self.activation == "relu" else h.tanh()
 
     def _normalised(self, params: Params, i: int, into: Tensor) -> Tensor:
-        """Mean 0 and variance 1 over the batch, or over the layer's units, then scale and shift.
-
-        Written out, because PyTorch's own BN, mapped over seeds, rounds differently when they are grouped differently.
-        """
+        """Mean 0 and variance 1 over the batch, or over the layer's units, then scale and shift."""
         if self.norm == "none":
             return into
-        over = 0 if self.norm == "batch" else 1
-        centred = into - into.mean(over, keepdim=True)
-        normal = centred * (centred.square().mean(over, keepdim=True) + self.eps).rsqrt()
-        return normal * params[f"{i}.scale"] + params[f"{i}.shift"]
+        normal, _, _ = standardised(into, -2 if self.norm == "batch" else -1, self.eps)
+        return normal * params[f"{i}.scale"].unsqueeze(-2) + params[f"{i}.shift"].unsqueeze(-2)
 
     def _skip(self, params: Params, i: int, h: Tensor) -> Tensor:
         """What goes around layer ``i``, (B, D): the fixed matrix S of the field ``skip`` times ``h``."""
         if self.skip in DRAWN_SKIPS:
-            return F.linear(h, params[f"{i}.skip.fixed"])
+            return linear(h, params[f"{i}.skip.fixed"])
         units = torch.arange(self.width, device=h.device)
         match self.skip:
             case "identity":

@@ -39,9 +39,9 @@ def identity_extension(
             continue
         # The last state of the stage, which every appended unit hands on.
         state = ends[name.split(".")[0]]
-        var, mean = torch.var_mean(state, dim=(0, 2, 3), correction=0)
+        var, mean = torch.var_mean(state, dim=(0, *range(2, state.ndim)), correction=0)
         for half in (f"{name}.a", f"{name}.b"):
-            params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, 3, 3))
+            params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, *net.dimensions * (3,)))
             params[f"{half}.scale"], params[f"{half}.shift"] = (var + net.eps).sqrt(), mean.clone()
             running[f"{half}.mean"], running[f"{half}.var"] = mean.clone(), var.clone()
     return deep, params, running
@@ -60,20 +60,23 @@ def procrustes(weight: Tensor, grid: int = 8, size: float = 1.0, spread: float =
 
     Parameters
     ----------
-    weight : (after, before, side, side) or (after, before); at stride 2 a 1x1 kernel acts on every second pixel
+    weight : (after, before, side, side), (after, before, side) or (after, before); at stride 2 a 1x1 kernel acts on
+        every second pixel
     grid : pixels a side, at least those of the kernel; 8: the size of a digit, on smaller and larger maps, too
         (chosen by us; their code takes the size of each map)
     size : of the singular values, relative to sqrt(after / before), their value in Zaeemzadeh et al.
     spread : ratio of the largest to the smallest singular value (1 keeps norms; more is our control: same mean
         square, evenly spaced on the logarithm, in the order that they had)
     """
-    after, before, side = *weight.shape[:2], (weight.shape[2] if weight.ndim == 4 else 1)
-    flat, exact = side == 1, weight.double()  # in 32 bits LAPACK may not converge when singular values are equal
-    k = exact.reshape(after, before) if flat else torch.fft.rfft2(exact, s=(grid, grid)).permute(2, 3, 0, 1)
+    after, before, *kernel = weight.shape
+    flat, exact = math.prod(kernel) == 1, weight.double()  # in 32 bits LAPACK may not converge for equal values
+    axes, places = tuple(range(2, weight.ndim)), len(kernel) * (grid,)
+    k = exact.reshape(after, before) if flat else torch.fft.rfftn(exact, places, axes).movedim((0, 1), (-2, -1))
     u, _, vh = torch.linalg.svd(k, full_matrices=False)
     values = torch.logspace(0, -math.log10(spread), u.shape[-1], dtype=exact.dtype, device=weight.device)
     values = values * size * math.sqrt(after / before) / values.square().mean().sqrt()
     k = (u * values) @ vh
     if flat:
         return k.reshape(weight.shape).to(weight.dtype)
-    return torch.fft.irfft2(k.permute(2, 3, 0, 1), s=(grid, grid))[:, :, :side, :side].contiguous().to(weight.dtype)
+    whole = torch.fft.irfftn(k.movedim((-2, -1), (0, 1)), places, axes)
+    return whole[(..., *(slice(side) for side in kernel))].contiguous().to(weight.dtype)

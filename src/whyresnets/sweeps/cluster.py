@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import torch
 
 from whyresnets.source import source_hash
-from whyresnets.spec import Spec
 from whyresnets.store import cache
 from whyresnets.store.provenance import hardware as hardware_here
 from whyresnets.sweeps.local import train_part
@@ -28,7 +27,7 @@ def on_a_cluster(parts: list[Part], workers: Workers) -> Generator[Done, None, N
 
     with _client(workers.scheduler) as client:
         done = as_completed(
-            [client.submit(_train_elsewhere, *part, workers, _code(), pure=False) for part in parts], loop=client.loop
+            [client.submit(_train_elsewhere, part, workers, _code(), pure=False) for part in parts], loop=client.loop
         )
         for future in done:
             try:
@@ -93,7 +92,7 @@ def _code() -> str:
     return f"{source_hash()} with torch {torch.__version__.split('+')[0]}"
 
 
-def _train_elsewhere(spec: Spec, seeds: list[int], workers: Workers, code: str) -> Done:
+def _train_elsewhere(part: Part, workers: Workers, code: str) -> Done:
     """As :func:`train_part` on a worker, which keeps what it does in its own cache, too, should we be lost.
 
     Unless there shall be no cache.
@@ -103,7 +102,6 @@ def _train_elsewhere(spec: Spec, seeds: list[int], workers: Workers, code: str) 
     if workers.device == "cuda" and not torch.cuda.is_available():
         raise OtherCode("torch sees no CUDA device on a worker: start workers on GPUs, or use --device cpu")
     with ONE_AT_A_TIME, folder_of(workers) as folder:
-        known = {seed: cache.find(folder, spec, seed) for seed in seeds}
-        train_part(spec, [seed for seed, readings in known.items() if readings is None], folder, workers)
-        found = {seed: cache.find(folder, spec, seed) for seed in seeds}
-    return (spec, seeds), {seed: readings for seed, readings in found.items() if readings is not None}
+        train_part([job for job in part if cache.find(folder, *job) is None], folder, workers)
+        found = {job: cache.find(folder, *job) for job in part}
+    return {job: readings for job, readings in found.items() if readings is not None}

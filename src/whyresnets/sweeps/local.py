@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
-from whyresnets.spec import Spec
 from whyresnets.store import cache
-from whyresnets.sweeps.workers import Done, Part, WorkerLost, Workers
+from whyresnets.sweeps.workers import Done, Job, Part, WorkerLost, Workers
 from whyresnets.training.train import train, train_together
 
 
@@ -19,7 +18,7 @@ def on_this_machine(parts: list[Part], folder: Path, jobs: int, workers: Workers
 
     import joblib
 
-    tasks = (joblib.delayed(train_part)(*part, folder, workers) for part in parts)
+    tasks = (joblib.delayed(train_part)(part, folder, workers) for part in parts)
     try:
         with joblib.parallel_config("loky", inner_max_num_threads=1):
             yield from joblib.Parallel(n_jobs=min(jobs, len(parts)), return_as="generator_unordered")(tasks)
@@ -29,27 +28,28 @@ def on_this_machine(parts: list[Part], folder: Path, jobs: int, workers: Workers
         ) from error
 
 
-def train_part(spec: Spec, seeds: list[int], folder: Path, workers: Workers) -> Done:
+def train_part(part: Part, folder: Path, workers: Workers) -> Done:
     """Train and keep a part, or what there is time for."""
-    kept: dict[int, cache.Arrays | None] = {}
-    for seed, readings in _trained(spec, seeds, folder, workers):
+    kept: Done = {}
+    for (spec, seed), readings in _trained(part, folder, workers):
         cache.save(folder, spec, seed, readings)
         cache.Checkpoint(folder, spec, seed).remove()
-        kept[seed] = None
-    return (spec, seeds), kept
+        kept[spec, seed] = None
+    return kept
 
 
-def _trained(spec: Spec, seeds: list[int], folder: Path, workers: Workers) -> Iterator[tuple[int, cache.Arrays]]:
-    """Seeds with their readings, until the time is over. One thread everywhere, so that the sums come out alike."""
+def _trained(part: Part, folder: Path, workers: Workers) -> Iterator[tuple[Job, cache.Arrays]]:
+    """Runs with their readings, until the time is over. One thread everywhere, so that the sums come out alike."""
     with one_thread():
-        if time.time() > workers.until:
+        if not part or time.time() > workers.until:
             return
-        if spec.together:
-            yield from zip(seeds, train_together(spec, seeds, workers.device), strict=True)
+        if part[0][0].together:
+            yield from zip(part, train_together(part, workers.device), strict=True)
             return
-        for seed in seeds:
+        for spec, seed in part:
             try:
-                yield seed, train(spec, seed, workers.device, cache.Checkpoint(folder, spec, seed, workers.until))
+                checkpoint = cache.Checkpoint(folder, spec, seed, workers.until)
+                yield (spec, seed), train(spec, seed, workers.device, checkpoint)
             except cache.OutOfTime:
                 return
 

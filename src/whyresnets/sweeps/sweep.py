@@ -1,6 +1,7 @@
 """Many Specs at once: over the cores of this machine or a cluster, with progress, each finished run kept as it ends."""
 
 import errno
+import math
 import sys
 import time
 from collections.abc import Iterable
@@ -13,12 +14,11 @@ from whyresnets.spec import Spec
 from whyresnets.store import cache
 from whyresnets.sweeps.cluster import on_a_cluster
 from whyresnets.sweeps.local import on_this_machine
-from whyresnets.sweeps.workers import HERE, Part, Plan, Workers, cores, folder_of
+from whyresnets.sweeps.workers import HERE, Job, Part, Plan, Workers, cores, folder_of
 from whyresnets.training.runs import Runs
 
-TOGETHER = 5  # seeds in one process, where they are trained together (chosen by us: two cores share ten)
-
-Job = tuple[Spec, int]
+TOGETHER = 10  # nets in one batch at most: more are hardly faster a net (chosen by us, as measured)
+MEGABYTES = 500  # of memory that a batch may take (chosen by us: eight workers fit a laptop)
 
 
 def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Workers = HERE) -> dict[str, Runs]:
@@ -93,7 +93,7 @@ def _train_all(missing: list[Job], folder: Path, jobs: int, title: str, workers:
     from tqdm import tqdm
 
     # Longest first: no straggler at the end.
-    parts = sorted(_parts(missing), key=lambda part: -cost(part[0]) * len(part[1]))
+    parts = sorted(parts_of(missing, jobs), key=lambda part: -cost(part[0][0]) * len(part))
     left = sum(cost(spec) for spec, _ in missing)
     bar = tqdm(
         total=left,
@@ -105,33 +105,53 @@ def _train_all(missing: list[Job], folder: Path, jobs: int, title: str, workers:
     done = on_a_cluster(parts, workers) if workers.scheduler else on_this_machine(parts, folder, jobs, workers)
     finished = 0
     with bar, closing(done):
-        for (spec, _), found in done:
-            for seed, readings in found.items():
+        for found in done:
+            for (spec, seed), readings in found.items():
                 if readings is not None:
                     cache.save(folder, spec, seed, readings)
             finished += len(found)
             bar.set_description(f"{title}: run {finished} of {len(missing)}", refresh=False)
-            bar.update(min(cost(spec) * len(found), left - bar.n))  # a sum in another order may be larger
+            worth = sum(cost(spec) for spec, _ in found)
+            bar.update(min(worth, left - bar.n))  # a sum in another order may be larger
     if finished < len(missing) and time.time() > workers.until:
         raise cache.OutOfTime
 
 
-def _parts(missing: list[Job]) -> list[Part]:
-    seeds: dict[Spec, list[int]] = {}
+def parts_of(missing: list[Job], jobs: int) -> list[Part]:
+    """Runs one by one; those that differ in seed and rate only, where they are trained together, in batches.
+
+    As many batches as processes at least, where there are enough runs, and none above :data:`MEGABYTES`.
+    """
+    alike: dict[Spec, list[Job]] = {}
     for spec, seed in missing:
-        seeds.setdefault(spec, []).append(seed)
+        alike.setdefault(spec.but(rate=1.0) if spec.together else spec, []).append((spec, seed))
+    several = sum(len(some) for spec, some in alike.items() if spec.together)
+    share = max(2, math.ceil(several / jobs))
     return [
-        (spec, some[i : i + size])
-        for spec, some in seeds.items()
-        for size in [TOGETHER if spec.together else 1]
+        some[i : i + size]
+        for spec, some in alike.items()
+        for size in [min(TOGETHER, share, max(1, int(MEGABYTES / megabytes(spec)))) if spec.together else 1]
         for i in range(0, len(some), size)
     ]
+
+
+def megabytes(spec: Spec) -> float:
+    """About what one net of a batch keeps of a step: of each layer five states, three numbers a weight (as measured).
+
+    >>> from whyresnets.nets.architecture import Dense
+    >>> from whyresnets.spec import Task
+    >>> round(megabytes(Spec(Dense(66, width=64), Task(batch=256))))
+    25
+    """
+    net, size = spec.net, 8 if spec.optimiser.precision == "float64" else 4
+    width = net.width  # type: ignore[union-attr]
+    return size / 1e6 * net.depth * width * (5 * spec.task.batch + 3 * width)
 
 
 def cost(spec: Spec) -> float:
     """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
     net, read = spec.net, spec.readings
     readings = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
-    layer = {"conv": 1.0, "dense": 0.2, "skip": 0.02}[net.family]  # as measured
+    layer = {"conv": 1.0, "dense": 0.02, "skip": 0.02}[net.family]  # as measured
     columns = net.depth * net.width**2 if isinstance(net, Skip) else 0  # of the matrices whose spectra are read
     return layer * net.depth * (spec.optimiser.steps * spec.task.batch / 64 + readings + columns * len(read.spectra))

@@ -12,8 +12,9 @@ from whyresnets.spec import Spec
 from whyresnets.store.cache import Arrays, cache_folder
 
 Plan = Mapping[str, tuple[Spec, Sequence[int]]]  # arm -> what to run, with which seeds
-Part = tuple[Spec, list[int]]  # what one process does at a time: one run, or some seeds that are trained together
-Done = tuple[Part, dict[int, Arrays | None]]  # a part, and what there was time for; None: already kept
+Job = tuple[Spec, int]  # a run: what, with which seed
+Part = list[Job]  # what one process does at a time: one run, or some that are trained together
+Done = dict[Job, Arrays | None]  # of a part, what there was time for; None: already kept
 
 
 def cores() -> int:

@@ -1,11 +1,12 @@
-"""Stochastic gradient descent on one net, or on the nets of several seeds at once: one protocol of a step for both.
+"""Stochastic gradient descent on one net, or on several fully connected ones at once: one protocol of a step for both.
 
 All that a step reads or changes is a tensor on the device of the data.
 """
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from whyresnets.training.augmentation import augmentation_draws, augmented
 from whyresnets.training.readings import Log
 from whyresnets.training.start import TARGET, Start, stacked
 
+FILLED = 64  # numbers: four registers of the widest processors (chosen by us)
 DROPS = (0.5, 0.75)  # of the steps, after which the schedule "step" divides the rate by ten: He et al. 2015 (32k, 48k)
 
 
@@ -109,11 +111,11 @@ def rate_at(optimiser: SGD, step: int) -> float:
     return float(rate * 0.5 * (1 + np.cos(np.pi * (step - warm) / (optimiser.steps - warm))))
 
 
-def trained_parameters(spec: Spec, params: Params) -> list[Tensor]:
+def trained_parameters(spec: Spec, params: Params) -> Params:
     """Those of ``params`` that ``spec`` trains, in their order: all but constants and what stays untrained."""
     ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
     fixed = (*CONSTANTS, *(end for part in spec.optimiser.untrained for end in ends[part]))
-    return [p for name, p in params.items() if not name.endswith(fixed)]
+    return {name: p for name, p in params.items() if not name.endswith(fixed)}
 
 
 def project(spec: Spec, net: Network, params: Params) -> None:
@@ -137,14 +139,14 @@ def project(spec: Spec, net: Network, params: Params) -> None:
 
 
 class Alone:
-    """The :class:`Steps` of one run: fused SGD, augmentation, projections, half precision, checkpoints."""
+    """The :class:`Steps` of a convolutional net: fused SGD, augmentation, projections, half precision, checkpoints."""
 
     def __init__(self, spec: Spec, starts: Sequence[Start]):
         (start,) = starts
         self.spec, self.start, self.done = spec, start, 0
         self._losses: list[float] = []
         project(spec, start.net, start.params)
-        self._trained = trained_parameters(spec, start.params)
+        self._trained = list(trained_parameters(spec, start.params).values())
         optimiser = spec.optimiser
         rate, momentum, decay = optimiser.rate, optimiser.momentum, optimiser.weight_decay
         self._sgd = torch.optim.SGD(self._trained, rate, momentum, weight_decay=decay, fused=True)
@@ -221,66 +223,111 @@ class Alone:
         return {"parameter": self.start.params, "running": self.start.running}
 
 
-class Together:
-    """The :class:`Steps` of several seeds of one Spec: every operation acts on all at once, on each alone.
+class Rows:
+    """The trained parameters of several nets as one matrix (S, P), a row a net, of which the parameters are parts.
 
-    Their runs take seconds, so they leave no checkpoints.
+    Rows are filled up with zeros to a multiple of :data:`FILLED` numbers. Then a step is a few operations for all nets,
+    and every number is rounded alike wherever it stands: a processor may treat the last few of an array otherwise.
+    """
+
+    def __init__(self, params: Params):
+        nets, size = len(next(iter(params.values()))), sum(p[0].numel() for p in params.values())
+        some = next(iter(params.values()))
+        self.matrix = some.new_zeros(nets, -(-size // FILLED) * FILLED)
+        self.parts: Params = {}
+        first = 0
+        for name, p in params.items():
+            after = first + p[0].numel()
+            self.parts[name] = self.matrix[:, first:after].view(p.shape)
+            self.parts[name].copy_(p)
+            first = after
+
+
+class Together:
+    """The :class:`Steps` of several fully connected nets: every operation acts on all at once, on each alone.
+
+    They differ in their seeds and in their rates, in nothing else. Their runs take seconds, so they leave no
+    checkpoints.
     """
 
     def __init__(self, spec: Spec, starts: Sequence[Start]):
         self.spec, self.starts, self.done = spec, starts, 0
-        self._params = stacked(starts)
-        self._x, self._y = (torch.stack([start.train_set[i] for start in starts]) for i in (0, 1))
+        for start in starts:
+            project(spec, start.net, start.params)
+        self._params = stacked([start.params for start in starts])
+        self._running = stacked([start.running for start in starts])
+        self._rows, self._gradient = (Rows(trained_parameters(spec, self._params)) for _ in range(2))
+        self._speed = spec.optimiser.momentum_start * self._rows.matrix
+        self._params |= self._rows.parts
+        self._each = [{name: p[i] for name, p in self._params.items()} for i in range(len(starts))]
+        self._trained = {name: p.detach().requires_grad_() for name, p in self._rows.parts.items()}
+        self._x, self._y = starts[0].train_set[0], torch.stack([start.train_set[1] for start in starts])
         self._order = torch.stack([start.order for start in starts])
         self._which = torch.arange(len(starts))[:, None]
-        trained = trained_parameters(spec, self._params)
-        for p in trained:
-            p.requires_grad_(True)
-        optimiser = spec.optimiser
-        rate, momentum, decay = optimiser.rate, optimiser.momentum, optimiser.weight_decay
-        self._sgd = torch.optim.SGD(trained, rate, momentum, weight_decay=decay)
-        self._outputs, self._loss = torch.func.vmap(starts[0].net.logits), torch.func.vmap(mean_loss)
+        self._loss = torch.func.vmap(mean_loss)
         self._curves: list[Tensor] = []
 
     def step(self) -> bool:
-        """One step of SGD of every seed."""
-        self._sgd.param_groups[0]["lr"] = rate_at(self.spec.optimiser, self.done)
+        """One step of SGD of every net."""
         index = self._order[:, self.done]
-        outputs = self._outputs(self._params, self._x[self._which, index])
+        net, running = self.starts[0].net, self._running or None
+        outputs = net.logits(self._params | self._trained, self._x[index], running=running)
         losses = self._loss(outputs, self._y[self._which, index])
         self._curves.append(losses.detach())
-        self._sgd.zero_grad()
-        losses.sum().backward()
+        gradients = torch.autograd.grad(losses.sum(), list(self._trained.values()))
+        for part, gradient in zip(self._gradient.parts.values(), gradients, strict=True):
+            part.copy_(gradient)
         self._pull()
-        self._sgd.step()
+        self._descend()
         self.done += 1
+        for params in self._each if self.spec.optimiser.project else ():
+            project(self.spec, net, params)
         if self.done == self.spec.optimiser.steps:
             self._settle()
         return True
 
     def _pull(self) -> None:
         """Add to the gradients of the hidden biases that of their squared distance to their targets, times the pull."""
-        for name in self._params:
+        for name, target in self._params.items():
             if name.endswith(TARGET):
-                bias = self._params[name.removesuffix(TARGET)]
-                bias.grad += 2 * self.spec.optimiser.bias_pull * (bias.detach() - self._params[name])  # type: ignore[operator]
+                pulled = name.removesuffix(TARGET)
+                distance = self._params[pulled] - target
+                self._gradient.parts[pulled] += 2 * self.spec.optimiser.bias_pull * distance
+
+    def _descend(self) -> None:
+        """The two lines of SGD with momentum, each net with its own rate; rounded as :class:`torch.optim.SGD` does."""
+        optimiser = self.spec.optimiser
+        self._gradient.matrix.add_(self._rows.matrix, alpha=optimiser.weight_decay)
+        self._speed.mul_(optimiser.momentum).add_(self._gradient.matrix)
+        for rate, nets in self._rates():
+            now = rate_at(replace(optimiser, rate=rate), self.done)
+            self._rows.matrix[nets].add_(self._speed[nets], alpha=-now)
+
+    def _rates(self) -> Iterator[tuple[float, slice]]:
+        """Each rate, and which nets that stand side by side have it."""
+        first = 0
+        for rate, some in itertools.groupby(start.rate for start in self.starts):
+            count = len(list(some))
+            yield rate, slice(first, first + count)
+            first += count
 
     def now(self) -> list[Start]:
         """The runs with the parameters of this moment."""
         return [
             replace(
                 start,
-                params={name: p[i].detach() for name, p in self._params.items()},
-                train_set=(self._x[i], self._y[i]),
+                params=params,
+                running={name: r[i] for name, r in self._running.items()},
             )
-            for i, start in enumerate(self.starts)
+            for i, (start, params) in enumerate(zip(self.starts, self._each, strict=True))
         ]
 
     def _settle(self) -> None:
-        """Set the parameters of ``starts`` to those that were trained."""
+        """Set the parameters and running statistics of ``starts`` to those that were trained."""
         for start, run in zip(self.starts, self.now(), strict=True):
-            for name, p in start.params.items():
-                p.copy_(run.params[name])
+            for mine, trained in ((start.params, run.params), (start.running, run.running)):
+                for name, p in mine.items():
+                    p.copy_(trained[name])
 
     def curves(self) -> list[Tensor]:
         """The losses of each seed (T,); as in a run alone, nothing is known after the first that is not finite."""
@@ -298,4 +345,4 @@ class Together:
         """Nothing to go back to."""
 
 
-STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {"conv": Alone, "dense": Alone, "skip": Together}
+STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {"conv": Alone, "dense": Together, "skip": Together}

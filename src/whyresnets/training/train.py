@@ -21,31 +21,54 @@ def train(spec: Spec, seed: int, device: str = "cpu", checkpoint: Checkpoint | N
     ``checkpoint`` it goes on from there, if it was interrupted, and ends with the same numbers; nets that are trained
     together ignore it.
     """
-    return _train(spec, [seed], device, checkpoint)[0]
+    return _train([(spec, seed)], device, checkpoint)[0]
 
 
-def train_together(spec: Spec, seeds: Sequence[int], device: str = "cpu") -> list[dict[str, np.ndarray]]:
-    """As :func:`train`, for several seeds of a Spec whose nets are trained together: one dictionary a seed.
+def train_together(jobs: Sequence[tuple[Spec, int]], device: str = "cpu") -> list[dict[str, np.ndarray]]:
+    """As :func:`train`, for Specs and seeds whose nets are trained together: one dictionary for each, in their order.
 
-    A single seed is trained beside itself, because products of matrices one by one are rounded differently. The seconds
-    are shared evenly. A seed whose loss stops being finite disturbs no other.
+    A net ends with the same bits whatever is trained beside it: a single one is trained beside itself, because products
+    of matrices one by one are rounded differently, and so is each of those that :func:`aligned` says. The seconds are
+    shared evenly. A net whose loss stops being finite disturbs no other.
+
+    Raises
+    ------
+    ValueError
+        If the Specs differ in more than the learning rate.
     """
-    return _train(spec, list(seeds), device)
+    if len({spec.but(rate=1.0) for spec, _ in jobs}) > 1:
+        raise ValueError("nets that are trained together differ in seed and rate only: choose others one by one")
+    if not aligned(jobs[0][0]):
+        return [_train([job], device)[0] for job in jobs]
+    return _train(list(jobs), device)
 
 
-def _train(spec: Spec, seeds: list[int], device: str, checkpoint: Checkpoint | None = None) -> list[dict]:
+def aligned(spec: Spec) -> bool:
+    """Whether the matrices of each net of a batch begin at a multiple of four numbers.
+
+    Where they do not, a product of matrices may round by where in memory a matrix begins (MKL; widths up to 4 excepted,
+    as tried), and so by what is trained beside it.
+    """
+    known, width = data.load(spec.task.data), spec.net.width  # type: ignore[union-attr]
+    outputs, batch = data.DATASETS[spec.task.data].outputs, spec.task.batch
+    sizes = [a * b for a in (width, batch) for b in (width, known.x_train[0].numel(), outputs)]
+    return width <= 4 or all(size % 4 == 0 for size in sizes)
+
+
+def _train(jobs: list[tuple[Spec, int]], device: str, checkpoint: Checkpoint | None = None) -> list[dict]:
+    spec = jobs[0][0]
     known = data.load(spec.task.data)
     clock = time.perf_counter()
     earlier = float(kept["seconds"]) if checkpoint and (kept := checkpoint.load()) else 0.0
-    beside = seeds if len(seeds) > 1 or not spec.together else 2 * seeds
+    beside = jobs if len(jobs) > 1 or not spec.together else 2 * jobs
     with all_of_float32(device):
-        starts = [begin(spec, seed, known, device) for seed in beside]
+        starts = [begin(*job, known, device) for job in beside]
         found = descend(spec, starts, checkpoint, lambda: earlier + time.perf_counter() - clock)
-        found = [at_the_end(spec, start, read) for start, read in zip(starts, found, strict=True)]
-    seconds = torch.tensor((earlier + time.perf_counter() - clock) / len(seeds), dtype=torch.float64)
+        found = [at_the_end(spec, start, read) for start, read in zip(starts, found[: len(jobs)], strict=False)]
+    seconds = torch.tensor((earlier + time.perf_counter() - clock) / len(jobs), dtype=torch.float64)
     exact = spec.readings.signals or spec.optimiser.precision == "float64"
     dtype = torch.float64 if exact else torch.float32
-    whole = [read | {"seconds": seconds} for read in found[: len(seeds)]]
+    whole = [read | {"seconds": seconds} for read in found]
     return [{name: value.to(dtype).cpu().numpy() for name, value in read.items()} for read in whole]
 
 
