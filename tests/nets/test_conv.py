@@ -3,11 +3,17 @@ import torch
 import torch.nn.functional as F
 from written_out import JOINED, NORMALISED, batch_norm, drawn, stirred
 
-from whyresnets.nets.build import parameter_count
+from whyresnets import data
+from whyresnets.measures.convolution import condition_number
+from whyresnets.nets.architecture import Conv
+from whyresnets.nets.build import build, parameter_count
 from whyresnets.nets.conv import ConvNet, option_a
 from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.rules import RULES, join
 from whyresnets.nets.surgery import procrustes
+from whyresnets.spec import SGD, Spec, Task
+from whyresnets.training.start import generator
+from whyresnets.training.train import train
 
 PAPER = (16, 32, 64)  # channels of the three stages
 
@@ -49,26 +55,30 @@ def test_logits_equal_the_network_written_out_with_modules(rule):
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("dimensions", [1, 2])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("norm", "head_norm", "alpha"), NORMALISED)
-def test_pre_activation_equals_the_network_written_out(rule, norm, head_norm, alpha):
+def test_pre_activation_equals_the_network_written_out(rule, norm, head_norm, alpha, dimensions):
     """Order "pre": norm, ReLU, convolution; between stages a 1x1 convolution of stride 2; norm and ReLU at the end."""
-    net = ConvNet(16, rule, (3, 4, 5), channels=2, norm=norm, order="pre", head_norm=head_norm, alpha=alpha)
+    how = {"norm": norm, "order": "pre", "head_norm": head_norm, "alpha": alpha, "dimensions": dimensions}
+    net = ConvNet(16, rule, (3, 4, 5), channels=2, **how)
     params, _, x = drawn(net)
+    x = x if dimensions == 2 else x.flatten(2)[..., :20]
     stirred(net, params, x)
+    convolution, every_second = (F.conv1d, F.conv2d)[dimensions - 1], (..., *dimensions * (slice(None, None, 2),))
 
     def active(name, h):
         return F.relu(batch_norm(params, name, h))
 
-    h = F.conv2d(x, params["stem.weight"], padding=1)
+    h = convolution(x, params["stem.weight"], padding=1)
     for stage in range(3):
         if stage:
-            h = torch.einsum("oi,bihw->bohw", params[f"{stage}.transition.weight"][:, :, 0, 0], h[:, :, ::2, ::2])
+            h = torch.einsum("oi,bi...->bo...", params[f"{stage}.transition.weight"].flatten(1), h[every_second])
         for unit in (f"{stage}.0", f"{stage}.1"):
-            branch = F.conv2d(active(f"{unit}.a", h), params[f"{unit}.a.weight"], padding=1)
-            branch = F.conv2d(active(f"{unit}.b", branch), params[f"{unit}.b.weight"], padding=1)
+            branch = convolution(active(f"{unit}.a", h), params[f"{unit}.a.weight"], padding=1)
+            branch = convolution(active(f"{unit}.b", branch), params[f"{unit}.b.weight"], padding=1)
             h = batch_norm(params, f"{unit}.sum", JOINED[rule](h, (1 if alpha is None else alpha) * branch))
-    expected = active("last", h).mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
+    expected = active("last", h).flatten(2).mean(2) @ params["head.weight"].T + params["head.bias"]
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
     assert len(net.states(params, x)) == 9 and net.transitions == [2, 5]
     normalised = {name.removesuffix(".scale") for name in params if name.endswith("scale")}
@@ -115,14 +125,14 @@ def test_logits_in_one_dimension_equal_the_network_written_out_with_modules(rule
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])
-@pytest.mark.parametrize(("norm", "alpha"), [("batch", None), ("none", 0.3)])
+@pytest.mark.parametrize(("norm", "alpha", "padding"), [("batch", None, "zeros"), ("none", 0.3, "circular")])
 @pytest.mark.parametrize("rule", RULES)
-def test_in_one_dimension_a_net_is_one_of_images_of_a_single_row(rule, order, norm, alpha):
-    """Kernels in the middle row of larger ones: above and below is nothing but padding."""
+def test_in_one_dimension_a_net_is_one_of_images_of_a_single_row(rule, order, norm, alpha, padding):
+    """Kernels in the middle row of larger ones: what lies above and below is multiplied by 0. An odd length, too."""
     how = {"depth": 16 if order == "pre" else 14, "rule": rule, "widths": (3, 4, 5), "channels": 2, "order": order}
-    line, image = (ConvNet(**how, norm=norm, alpha=alpha, dimensions=d) for d in (1, 2))
+    line, image = (ConvNet(**how, norm=norm, alpha=alpha, padding=padding, dimensions=d) for d in (1, 2))
     params, _, x = drawn(line)
-    x = x.flatten(2)[..., :20]
+    x = x.flatten(2)[..., :19]
     wide = dict(params)
     for name, p in params.items():
         if p.ndim == 3:
@@ -136,8 +146,59 @@ def test_initialisation_in_one_dimension_has_the_variance_of_he():
     net = ConvNet(20, widths=(128, 128, 128), dimensions=1)
     params, _ = net.initial(torch.Generator().manual_seed(0))
     assert abs(params["1.1.a.weight"].var().item() * 3 * 128 / 2 - 1) < 0.05
-    with pytest.raises(ValueError, match="dimensions"):
-        ConvNet(8, dimensions=3)
+
+
+@pytest.mark.parametrize("dimensions", [0, 3, -1, 1.0, True, "1", None])
+def test_dimensions_are_one_or_two(dimensions):
+    with pytest.raises(ValueError, match=r"dimensions .* impossible: choose 1 for signals, 2 for images"):
+        ConvNet(8, dimensions=dimensions)
+
+
+def test_the_data_say_how_many_dimensions_a_net_has():
+    assert build(Conv(8), (1, 40)).dimensions == 1 and build(Conv(8), (3, 32, 32)).dimensions == 2
+    for shape in ((40,), (1, 8, 8, 8)):
+        with pytest.raises(ValueError, match="dimensions"):
+            build(Conv(8), shape)
+
+
+def test_transitions_in_one_dimension_have_the_condition_number_of_their_matrices():
+    net = ConvNet(16, widths=(3, 4, 5), channels=1, order="pre", dimensions=1)
+    params, _, _ = drawn(net)
+    names = ("1.transition.weight", "2.transition.weight")
+    expected = torch.stack([torch.linalg.cond(params[name][:, :, 0]) for name in names])
+    assert torch.allclose(condition_number(net, params), expected)
+    even = params | {name: procrustes(params[name]) for name in names}
+    assert torch.allclose(condition_number(net, even), torch.ones(2, dtype=torch.float64))
+
+
+def test_a_step_in_one_dimension_is_one_of_gradient_descent_written_out(monkeypatch):
+    """From a Spec, on lines of noise in the place of its data: the loss before the first step and before the second."""
+    draw = torch.Generator().manual_seed(1)
+    x, y = torch.randn(48, 2, 13, generator=draw), torch.randint(10, (48,), generator=draw)
+    monkeypatch.setattr(data, "load", lambda name: data.Dataset(name, x, y, x, y, ""))
+    sgd = SGD(rate=0.2, steps=2, warmup=0.0, schedule="constant", weight_decay=0.01, precision="float64")
+    curve = train(Spec(Conv(8, "residual", (3, 4, 5)), Task("mnist1d", batch=48), sgd), 7)["curve"]
+    net = ConvNet(8, "residual", (3, 4, 5), channels=2, dimensions=1)
+    params = {n: p.requires_grad_() for n, p in net.initial(generator(7, "initialisation"), torch.float64)[0].items()}
+    before = F.cross_entropy(net.logits(params, x.double()), y)
+    gradients = torch.autograd.grad(before, params.values())
+    moved = {n: p - 0.2 * (g + 0.01 * p) for (n, p), g in zip(params.items(), gradients, strict=True)}
+    after = F.cross_entropy(net.logits(moved, x.double()), y)
+    assert curve.tolist() == pytest.approx([before.item(), after.item()], abs=1e-12) and after < before
+
+
+@pytest.mark.parametrize(
+    ("net", "more"),
+    [
+        (Conv(8, "plain", (2, 3, 4)), {"extend_to": (14,), "signals": True}),
+        (Conv(10, "residual", (2, 3, 4), order="pre"), {"project": "transitions", "spread": 3.0, "watch": (0, 2)}),
+        (Conv(10, "half", (2, 3, 4), order="pre", norm="frozen"), {"project": "units", "signals": True}),
+    ],
+    ids=["extended", "transitions projected", "units projected"],
+)
+def test_surgery_and_readings_work_in_one_dimension(net, more):
+    found = train(Spec(net, Task("mnist1d", batch=32), SGD(steps=2)).but(**more), 0)
+    assert all(torch.isfinite(torch.as_tensor(found[name])).all() for name in found)
 
 
 def test_circular_padding_in_one_dimension_has_no_border():

@@ -31,13 +31,14 @@ class ConvNet(Conv, Network):
         super().__post_init__()
         checks.whole("channels", self.channels, least=1)
         checks.whole("outputs", self.outputs, least=1)
-        if self.dimensions not in (1, 2):
+        if type(self.dimensions) is not int or self.dimensions not in (1, 2):
             raise ValueError(f"dimensions {self.dimensions!r} are impossible: choose 1 for signals, 2 for images")
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
         """Fresh parameters and running statistics, drawn from ``generator`` only.
 
-        Weights are (width, channels before, 3, 3) and (classes, width), all others (width,) or (classes,).
+        Weights are (width, channels before, 3, 3), or of one dimension (width, channels before, 3), and
+        (classes, width); all others (width,) or (classes,).
         Convolutions: normal with variance 2 / fan-in (He et al. 2015, "Delving deep into
         rectifiers", as in the residual paper), and 1 / fan-in where no ReLU comes before in the order "pre"
         (Zaeemzadeh et al. 2021, their code). Normalisation: scale 1, shift 0. Linear layer:

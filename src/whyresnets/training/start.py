@@ -56,7 +56,8 @@ class Start:
     ----------
     net : the network
     params, running : its parameters and running statistics; training changes them in place
-    train_set, test_set : images (examples, channels, height, width) and class numbers (examples,)
+    train_set, test_set : images (examples, channels, height, width), or signals (examples, channels, length), and class
+        numbers (examples,)
     order : indices (T, B) of the examples of each step
     draws : the generator of the augmentation
     rate : learning rate after warm-up, its own where several are trained together
