@@ -12,7 +12,7 @@ from whyresnets.claims.effects import nats
 from whyresnets.claims.quantities import training_loss
 from whyresnets.claims.verdicts import LIVE_SEEDS, Claim, Test, judge
 from whyresnets.kinds import UnknownKind
-from whyresnets.nets.architecture import Conv, Dense, Skip
+from whyresnets.nets.architecture import Conv, Dense, after_orhan
 from whyresnets.spec import SGD, Readings, Spec, Task
 from whyresnets.store import records
 
@@ -132,7 +132,7 @@ def test_the_live_plan_has_the_seeds_that_each_arm_is_needed_with():
     [
         Spec(Conv(56, "residual")),
         NET.but(depth=1000),
-        Spec(Skip(30, "residual", distinct=8, skip="copies"), Task("digits-4x4")),
+        Spec(after_orhan(30, "residual", distinct=8, skip="copies"), Task("digits-4x4")),
     ],
 )
 def test_a_smoke_run_takes_a_moment_and_trains_the_same_sort_of_net(spec):

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whyresnets.nets.architecture import FAMILIES, SKIPS, Conv, Dense, Skip
+from whyresnets.nets.architecture import FAMILIES, SKIPS, Conv, Dense, after_orhan
 from whyresnets.spec import SGD, Readings, Spec, Task, from_flat
 from whyresnets.training.train import train
 
 CONV = Spec(Conv(8, widths=(2, 3, 4)), Task(batch=16), SGD(steps=3))
-SKIP = Spec(Skip(3, "residual", 5), Task("digits-4x4", batch=16), SGD(steps=6), Readings(spectra=(0, 6)))
+SKIP = Spec(after_orhan(3, "residual", 5), Task("digits-4x4", batch=16), SGD(steps=6), Readings(spectra=(0, 6)))
 STUDENT = Spec(
-    Skip(3, "residual", 5, activation="tanh"),
+    after_orhan(3, "residual", 5, activation="tanh"),
     Task("gaussian-2", "teacher", 16, point="overlap", distance=0.1),
     SGD(steps=6, precision="float64"),
 )
@@ -147,8 +147,8 @@ def test_an_impossible_spec_is_refused(change):
         {"spectra": (7,)}, {"spectra": (3, 2)}, {"norm": "sum"}, {"norm": "batch", "bias_pull": 0.1},
         {"bias_pull": -0.1}, {"bias_mean": 0.1}, {"bias_pull": 0.1, "bias_spread": -1.0}, {"draw": -1}, {"draw": True},
         {"cancelled": "no"}, {"point": "overlap", "cancelled": "own"}, {"point": "overlap", "norm": "batch"},
-        {"eps": 1e-3}, {"signals": True}, {"augment": True}, {"precision": "bfloat16"}, {"extend_to": (8,)},
-        {"width": 1, "point": "overlap"},
+        {"head_norm": "batch"}, {"alpha": 1.0}, {"signals": True}, {"augment": True}, {"precision": "bfloat16"},
+        {"extend_to": (8,)}, {"width": 1, "point": "overlap"},
     ],
 )  # fmt: skip
 def test_an_impossible_spec_of_a_skip_net_is_refused(change):

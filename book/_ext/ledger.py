@@ -24,6 +24,9 @@ DATA = {  # at laptop scale
     "digits-4x4": "digits of 4 by 4 pixels",
     "gaussian-2": "random points",
     "gaussian-4": "random points",
+    "mnist1d": "MNIST-1D",
+    "cifar10": "CIFAR-10",
+    "fashion_mnist": "Fashion-MNIST",
 }
 # Columns of the CSV that the JSON gives for each condition.
 MEASURED = ("role", "test", "effect", "side", "threshold", "unit", "mean", "low", "high", "seeds", "interval_is")

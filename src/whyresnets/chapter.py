@@ -9,7 +9,7 @@ import numpy as np
 from whyresnets.claims.quantities import training_loss
 from whyresnets.claims.verdicts import LIVE_SEEDS, Claim, Verdict, judge
 from whyresnets.kinds import kind
-from whyresnets.nets.architecture import Conv, Dense, Skip
+from whyresnets.nets.architecture import Conv, Dense
 from whyresnets.spec import Readings, Spec
 from whyresnets.store import records
 from whyresnets.training.runs import Runs
@@ -237,9 +237,9 @@ def smoke(spec: Spec) -> Spec:
     match spec.net:
         case Conv():
             small: dict[str, Any] = {"widths": (4, 4, 4)}
-        case Dense(depth=depth):
+        case Dense(order="pre", depth=depth):
             small = {"depth": min(depth, 12), "width": 4}
-        case Skip(distinct=distinct):
+        case Dense(distinct=distinct):
             small = {"width": 4, "distinct": min(distinct, 4)}
     return spec.cut(2).but(**small, batch=16)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from whyresnets import data, report, sweeps
 from whyresnets.chapter import Chapter, NotBuilt
 from whyresnets.claims.verdicts import RECORD_SEEDS, Claim
+from whyresnets.nets.architecture import skips_layers
 from whyresnets.spec import Spec
 from whyresnets.store import records
 from whyresnets.sweeps import Plan, Workers
@@ -70,7 +71,7 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
 
 def _tuning_seeds(spec: Spec) -> int:
     """Five a rate, three where a run is long, two on CIFAR-10, twenty where seeds train together."""
-    if spec.net.family == "skip":
+    if skips_layers(spec.net):
         return RECORD_SEEDS
     return 2 if spec.task.data == "cifar10" else 3 if spec.optimiser.steps > 500 else 5
 

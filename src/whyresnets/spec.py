@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from whyresnets import checks, data
-from whyresnets.nets.architecture import BN_EPS, FAMILIES, SINGULARITIES, Architecture, Conv, Skip
+from whyresnets.nets.architecture import BN_EPS, FAMILIES, SINGULARITIES, Architecture, Conv, Dense
 
 TARGETS = ("labels", "teacher", "own")
 SCHEDULES = ("cosine", "constant", "step")
@@ -32,7 +32,7 @@ class Task:
     augment : pad, crop and mirror each batch at random (He et al. 2015, section 4.2)
     draw : which of a seed's initialisations: other weights, all else drawn the same
     point, distance, whole : start the second unit at that distance from a singular point
-        (see :meth:`whyresnets.nets.skip.SkipNet.place`; "": nowhere near one on purpose)
+        (see :meth:`whyresnets.nets.dense.DenseNet.place`; "": nowhere near one on purpose)
     """
 
     data: str = "digits"
@@ -131,7 +131,7 @@ class Readings:
     ----------
     signals : the responses, states and gradients by layer, from 256 training examples
     watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
-        states are read, and the responses where ``signals`` are; of a :class:`whyresnets.nets.architecture.Skip` all
+        states are read, and the responses where ``signals`` are; of a Dense in the order "post" all
         that :func:`whyresnets.measures.units.by_layer` says
     spectra : rising steps before which (or after the last) the spectra of the loss are read
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
@@ -182,10 +182,10 @@ class Spec:
             self.net.kernels(self.optimiser.project)
         if self.together:
             self._refuse_together()
-        if isinstance(self.net, Skip):
-            self._refuse_in_skip(self.net)
+        if isinstance(self.net, Dense) and self.net.order == "post":
+            self._refuse_in_post(self.net)
         else:
-            self._refuse_outside_skip()
+            self._refuse_outside_post()
         if self.readings.extend_to:
             self._refuse_extension()
 
@@ -195,10 +195,10 @@ class Spec:
         if self.optimiser.precision == "bfloat16":
             raise ValueError("a fully connected net has 32 or 64 bits: choose precision='float32' or 'float64'")
 
-    def _refuse_in_skip(self, net: Skip) -> None:
+    def _refuse_in_post(self, net: Dense) -> None:
         task, optimiser = self.task, self.optimiser
         if self.readings.signals or self.readings.extend_to:
-            raise ValueError("a skip net has no signals, extend_to: leave them")
+            raise ValueError("a fully connected net of the order 'post' has no signals, extend_to: leave them")
         if optimiser.bias_pull and net.norm != "none":
             raise ValueError("a net with normalisation has no biases to pull: choose norm='none'")
         if task.point and net.width < 2:
@@ -211,11 +211,11 @@ class Spec:
         if task.targets == "own" and optimiser.precision != "float64":
             raise ValueError("targets of its own must be equal to the last bit: choose precision='float64'")
 
-    def _refuse_outside_skip(self) -> None:
+    def _refuse_outside_post(self) -> None:
         task, optimiser = self.task, self.optimiser
         alien = {"targets": task.targets != "labels", "point": task.point, "bias_pull": optimiser.bias_pull}
         if named := [name for name, is_set in alien.items() if is_set]:
-            raise ValueError(f"{', '.join(named)} need a net of the family skip: choose that, or leave them")
+            raise ValueError(f"{', '.join(named)} need a Dense of the order 'post': choose that, or leave them")
 
     def _refuse_extension(self) -> None:
         net = self.net
@@ -298,7 +298,12 @@ def from_flat(flat: Mapping[str, Any]) -> Spec:
     known = {
         name: REWORDED.get((name, value), value) if isinstance(value, str) else value for name, value in known.items()
     }
-    family = FAMILIES[known.pop("family", "conv")]  # the first records knew no other
+    word = known.pop("family", "conv")  # the first records knew no other
+    if word != "conv" and "padding" in known:  # the first edition: the order is a convolutional net's
+        del known["order"]
+    if word == "skip":  # what is now the order "post" was a family of its own
+        word, known = "dense", {"norm": "none", "weights": "glorot"} | known | {"order": "post"}
+    family = FAMILIES[word]
     if "width" not in known and family is not Conv:
         (known["width"],) = known.pop("widths")  # of a fully connected net it was a tuple of one
     kinds = {"net": family, "task": Task, "optimiser": SGD, "readings": Readings}

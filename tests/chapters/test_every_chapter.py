@@ -10,6 +10,7 @@ from whyresnets.chapter import SIZES
 from whyresnets.chapters import CHAPTERS
 from whyresnets.claims.quantities import CHANCE, training_loss
 from whyresnets.claims.verdicts import LIVE_SEEDS, RECORD_SEEDS, judge
+from whyresnets.nets.architecture import Dense, skips_layers
 from whyresnets.stats import loss_band
 from whyresnets.store import records
 from whyresnets.sweeps.sweep import cost
@@ -56,8 +57,9 @@ def rounds_otherwise(spec) -> bool:
     Fully connected nets are trained together since, and where they normalise, the gradient is written out. Such entries
     keep the stamp of the code that made them until their chapter is recorded anew.
     """
-    alone = spec.net.family == "dense" or (spec.net.family == "skip" and spec.net.norm != "none")
-    return alone and spec.optimiser.steps > 0
+    normalised = skips_layers(spec.net) and spec.net.norm != "none"
+    alone = isinstance(spec.net, Dense) and spec.net.order == "pre"
+    return (normalised or alone) and spec.optimiser.steps > 0
 
 
 @each_chapter

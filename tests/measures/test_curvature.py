@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from written_out import orhan_net
 
 from whyresnets.measures import curvature
 from whyresnets.nets.dense import DenseNet
-from whyresnets.nets.skip import SkipNet
 
 
 def problem(kind):
     """A small net in float64, its parameters, and data of either kind."""
     draw = torch.Generator().manual_seed(1)
     net = {
-        "labels": SkipNet(4, "hyper", 5, features=3, outputs=4, activation="tanh"),
-        "teacher": SkipNet(3, "residual", 4, features=4, outputs=2, activation="tanh"),
+        "labels": orhan_net(4, "hyper", 5, features=3, outputs=4, activation="tanh"),
+        "teacher": orhan_net(3, "residual", 4, features=4, outputs=2, activation="tanh"),
         "batch norm": DenseNet(4, "residual", 4, features=3, outputs=3),
     }[kind]
     params, _ = net.initial(draw, torch.float64)
@@ -89,7 +89,7 @@ def test_zeros_and_shares_count():
 def test_zeros_are_zero_to_the_last_digits():
     for point in ("elimination", "overlap", "mirror"):
         for seed in range(5):
-            net = SkipNet(3, "plain", 4, features=4, outputs=3, activation="tanh")
+            net = orhan_net(3, "plain", 4, features=4, outputs=3, activation="tanh")
             draw = torch.Generator().manual_seed(seed)
             params, _ = net.initial(draw, torch.float64)
             net.place(params, point, 0.0, False, draw)

@@ -3,11 +3,11 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from written_out import orhan_net
 
 from whyresnets.measures import convolution, losses, signals, units
 from whyresnets.nets.conv import ConvNet
 from whyresnets.nets.dense import DenseNet
-from whyresnets.nets.skip import SkipNet
 
 NETS = {
     "plain": ConvNet(8, "plain", (3, 4, 5), channels=1),
@@ -108,7 +108,7 @@ def test_measuring_changes_nothing(case):
 
 
 def test_what_is_read_by_layer_equals_its_definitions_one_unit_at_a_time():
-    net = SkipNet(4, "residual", 5, features=3, outputs=4)
+    net = orhan_net(4, "residual", 5, features=3, outputs=4)
     generator = torch.Generator().manual_seed(2)
     params, _ = net.initial(generator, torch.float64)
     params["1.bias"][2] = -50.0  # one unit that is never active
@@ -157,7 +157,7 @@ def test_a_cancelled_skip_inside_reads_as_the_plain_net_that_it_is():
     generator = torch.Generator().manual_seed(3)
     x, y = torch.randn(8, 3, generator=generator, dtype=torch.float64), torch.arange(8) % 4
     size = {"width": 5, "features": 3, "outputs": 4}
-    nets = SkipNet(4, "plain", **size), SkipNet(4, "inside", **size, skip="common", cancelled="own")
+    nets = orhan_net(4, "plain", **size), orhan_net(4, "inside", **size, skip="common", cancelled="own")
     one, two = (
         units.by_layer(net, net.initial(torch.Generator().manual_seed(1), torch.float64)[0], x, y) for net in nets
     )

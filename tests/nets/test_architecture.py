@@ -1,10 +1,10 @@
 import math
 
 import pytest
+from written_out import orhan_net
 
 from whyresnets.nets.conv import ConvNet
 from whyresnets.nets.dense import DenseNet
-from whyresnets.nets.skip import SkipNet
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,17 @@ def test_impossible_networks_are_refused(field, says):
         ({"depth": 2}, "from 3 up"),
         ({"rule": "dense"}, "residual"),
         ({"norm": "layer"}, "batch"),
-        ({"activation": "tanh"}, "abs"),
+        ({"activation": "sigmoid"}, "abs"),
         ({"weights": "glorot"}, "orthogonal"),
         ({"width": 0}, "from 1 up"),
         ({"gain": math.inf}, "finite"),
         ({"alpha": math.nan}, "finite"),
         ({"eps": -1.0}, "above 0"),
         ({"head_norm": "sum"}, "batch"),
+        ({"skip": "common"}, "order='post'"),
+        ({"cancelled": "own"}, "order='post'"),
+        ({"forward_gain": 1.0}, "order='post'"),
+        ({"order": "middle"}, "pre, post"),
     ],
 )
 def test_impossible_dense_networks_are_refused(field, says):
@@ -75,7 +79,7 @@ def test_only_kernels_that_are_there_can_be_projected():
         {"rule": "half"},
         {"skip": "none"},
         {"rule": "plain", "skip": "common"},
-        {"activation": "abs"},
+        {"activation": "sigmoid"},
         {"weights": "ones"},
         {"depth": 1},
         {"width": 0},
@@ -89,8 +93,8 @@ def test_only_kernels_that_are_there_can_be_projected():
 )
 def test_an_impossible_skip_net_says_what_to_choose(change):
     with pytest.raises(ValueError, match=r"choose|is impossible"):
-        SkipNet(**{"depth": 3, "rule": "residual", **change})
+        orhan_net(**{"depth": 3, "rule": "residual", **change})
     with pytest.raises(ValueError, match="no skip to be cancelled"):
-        SkipNet(3, "plain", cancelled="own")
+        orhan_net(3, "plain", cancelled="own")
     with pytest.raises(ValueError, match="choose"):
-        SkipNet(3).kernels("transitions")
+        orhan_net(3).kernels("transitions")

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from written_out import orhan_net
 
 from whyresnets.nets.architecture import DRAWN_SKIPS, SINGULARITIES, SKIPS
 from whyresnets.nets.build import parameter_count
-from whyresnets.nets.skip import NEAR, SkipNet
+from whyresnets.nets.skip import NEAR
 
 
 def skip_net_written_out(net, params, x):
@@ -29,7 +30,7 @@ def skip_net_written_out(net, params, x):
 @pytest.mark.parametrize("activation", ("relu", "tanh"))
 @pytest.mark.parametrize("features", [3, 6])  # 6: the first layer is as wide as its input
 def test_a_skip_net_computes_what_its_equation_says(rule, activation, features):
-    net = SkipNet(6, rule, 6, features=features, outputs=4, activation=activation)
+    net = orhan_net(6, rule, 6, features=features, outputs=4, activation=activation)
     draw = torch.Generator().manual_seed(0)
     params, running = net.initial(draw, torch.float64)
     params["2.bias"] += 0.3
@@ -53,10 +54,10 @@ def test_the_skips_are_the_matrices_that_they_are_said_to_be():
     x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert set(matrices) | set(DRAWN_SKIPS) == set(SKIPS)
     for skip in SKIPS:
-        net = SkipNet(2, "residual", 4, features=4, skip=skip)
+        net = orhan_net(2, "residual", 4, features=4, skip=skip)
         params, _ = net.initial(torch.Generator().manual_seed(1), torch.float64)
         matrix = matrices[skip] if skip in matrices else params["0.skip.fixed"]
-        plain = SkipNet(2, "plain", 4, features=4)
+        plain = orhan_net(2, "plain", 4, features=4)
         (with_skip,), (without,) = net.states(params, x), plain.states(params, x)
         assert torch.allclose(with_skip - without, x @ matrix.T)
         for off, moved in (("own", matrix), ("next", torch.cat([matrix[-1:], matrix[:-1]]))):
@@ -66,7 +67,7 @@ def test_the_skips_are_the_matrices_that_they_are_said_to_be():
 
 def test_drawn_skips_have_as_many_distinct_vectors_as_asked():
     def drawn_skip(skip, distinct=1, layer=1):
-        net = SkipNet(4, "residual", 40, features=5, skip=skip, distinct=distinct)
+        net = orhan_net(4, "residual", 40, features=5, skip=skip, distinct=distinct)
         params = net.initial(torch.Generator().manual_seed(0), torch.float64)[0]
         assert [name for name in params if "skip" in name] == ["1.skip.fixed", "2.skip.fixed"]
         return params[f"{layer}.skip.fixed"]
@@ -92,7 +93,7 @@ def test_drawn_skips_have_as_many_distinct_vectors_as_asked():
 
 @pytest.mark.parametrize("norm", ["batch", "layer"])
 def test_a_skip_net_normalises_over_what_its_norm_says(norm):
-    net = SkipNet(3, "inside", 6, features=6, norm=norm)
+    net = orhan_net(3, "inside", 6, features=6, norm=norm)
     draw = torch.Generator().manual_seed(0)
     params, _ = net.initial(draw, torch.float64)
     params["0.scale"][1], params["0.shift"][1] = 2.0, -0.5
@@ -108,7 +109,7 @@ def test_a_skip_net_normalises_over_what_its_norm_says(norm):
 
 @pytest.mark.parametrize("rule", ("plain", "residual", "hyper", "inside"))
 def test_constant_factors_give_the_states_the_sizes_that_were_asked(rule):
-    net = SkipNet(6, rule, 8, features=5, forward_gain=0.5)
+    net = orhan_net(6, rule, 8, features=5, forward_gain=0.5)
     draw = torch.Generator().manual_seed(0)
     params, _ = net.initial(draw, torch.float64)
     x = torch.randn(20, 5, generator=draw, dtype=torch.float64)
@@ -116,7 +117,7 @@ def test_constant_factors_give_the_states_the_sizes_that_were_asked(rule):
         net.measure_size(params, x)
     sizes = [h.square().mean().sqrt().item() for h in net.states(params, x)]
     assert sizes == pytest.approx([0.5**i for i in range(5)])
-    as_it_comes = SkipNet(6, "plain", 8, features=5)
+    as_it_comes = orhan_net(6, "plain", 8, features=5)
     params, _ = as_it_comes.initial(draw, torch.float64)
     before = {name: p.clone() for name, p in params.items()}
     as_it_comes.measure_size(params, x)
@@ -125,7 +126,7 @@ def test_constant_factors_give_the_states_the_sizes_that_were_asked(rule):
 
 def test_a_skip_inside_that_is_cancelled_is_the_plain_net():
     plain, inside, outside = (
-        SkipNet(
+        orhan_net(
             5,
             rule,
             6,
@@ -144,7 +145,7 @@ def test_a_skip_inside_that_is_cancelled_is_the_plain_net():
 
 def test_skip_nets_start_with_the_sizes_of_their_sources():
     def weight(kind, name="1.weight", **changes):
-        net = SkipNet(**{"depth": 3, "width": 200, "features": 300, "weights": kind, **changes})
+        net = orhan_net(**{"depth": 3, "width": 200, "features": 300, "weights": kind, **changes})
         return net.initial(torch.Generator().manual_seed(0), torch.float64)[0][name]
 
     assert weight("glorot", "0.weight").var().item() == pytest.approx(2 / 500, rel=0.02)
@@ -157,18 +158,18 @@ def test_skip_nets_start_with_the_sizes_of_their_sources():
         assert torch.allclose(turned @ turned.T, square * torch.eye(200, dtype=torch.float64))
         first = weight("orthogonal", "0.weight", activation=activation)
         assert first.square().mean().item() == pytest.approx(square / 300)
-    wide = SkipNet(6, "hyper", 5)
+    wide = orhan_net(6, "hyper", 5)
     params, _ = wide.initial(torch.Generator().manual_seed(0), torch.float64)
     fixed = [p for name, p in params.items() if name.endswith(".fixed")]
     assert len(fixed) == 3 and all(torch.allclose(q @ q.T, torch.eye(5, dtype=torch.float64)) for q in fixed)
-    assert parameter_count(wide) == parameter_count(SkipNet(6, "plain", 5))
+    assert parameter_count(wide) == parameter_count(orhan_net(6, "plain", 5))
 
 
 @pytest.mark.parametrize("point", SINGULARITIES)
 @pytest.mark.parametrize("depth", [2, 3])
 @pytest.mark.parametrize("norm", ("none", "batch", "layer"))
 def test_a_net_is_placed_where_and_as_near_as_asked(point, depth, norm):
-    net = SkipNet(depth, "plain", 4, features=3, outputs=2, activation="tanh", norm=norm)
+    net = orhan_net(depth, "plain", 4, features=3, outputs=2, activation="tanh", norm=norm)
     offset = "0.bias" if norm == "none" else "0.shift"
     x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for whole in (False, True):

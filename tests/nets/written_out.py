@@ -2,6 +2,13 @@
 
 import torch
 
+from whyresnets.nets.architecture import after_orhan
+from whyresnets.nets.dense import DenseNet
+
+
+def orhan_net(depth, rule="plain", width=10, features=16, outputs=10, **how) -> DenseNet:
+    return DenseNet(**vars(after_orhan(depth, rule, width, **how)), features=features, outputs=outputs)
+
 
 def drawn(net, batch=6, size=8, dtype=torch.float64):
     generator = torch.Generator().manual_seed(3)

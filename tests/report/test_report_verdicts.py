@@ -5,7 +5,6 @@ from made import gone
 
 from whyresnets import report
 from whyresnets.claims.verdicts import judge
-from whyresnets.report import verdicts
 from whyresnets.store import records
 
 
@@ -54,15 +53,14 @@ def test_a_word_has_its_reason(book, live, arms, said):
 
 def test_without_a_record_every_table_says_not_run_yet(book, live, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "RECORDS", tmp_path)
-    tables = (report.judged(report.live_rows(book, live)), report.ledger([book]), report.plan(book))
+    tables = (report.judged(report.live_rows(book, live)), report.plan(book))
     boxes = (report.printed(book, "TOY-1"), report.best_rates(book), report.provenance(book))
     assert all(report.NOT_RUN in str(table) for table in (*tables, *boxes))
 
 
 def test_a_record_of_other_code_is_marked_everywhere(book, live, monkeypatch):
     monkeypatch.setattr(records, "source_of", lambda _: "other")
-    for table in (report.ledger([book]), report.judged(report.live_rows(book, live))):
-        assert report.STALE in str(table)
+    assert report.STALE in str(report.judged(report.live_rows(book, live)))
 
 
 def test_predictions_name_what_else_is_measured_and_only_where_something_is(toy, book):
@@ -93,11 +91,3 @@ def test_the_plan_counts_what_runs_live(book):
     plan = {row[0]: row[1:] for row in report.plan(book).rows}
     assert plan["trained"][:4] == ("10", "30", "0.3", "5") and plan["untrained"][1:3] == ("0", "none")
     assert all(float(row[-1]) >= 0 for row in plan.values())
-
-
-def test_the_ledger_has_one_row_a_claim_and_counts_what_was_dropped(book):
-    table = report.ledger([book])
-    assert [line[0] for line in table.rows] == ["TOY-1", "TOY-2"]
-    assert [line[-1] for line in table.rows] == ["live", "recorded"]
-    assert table.note == f"3 claims tried, 1 dropped. {book.dropped[0]}"
-    assert verdicts.STALE not in table.note

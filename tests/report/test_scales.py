@@ -44,7 +44,7 @@ def test_published_errors_stand_beside_ours_with_what_differs(book, wide):
     table = report.beside_published(book)
     ours = "60.0 (40.0 to 90.0, 3 seeds); training loss 1.77"
     assert table.rows == [["A net of 8 blocks", "8.75 (nobody2016, Table 6)", ours, report.NOT_RUN]]
-    differs = ("width 64 (theirs: 32)", "steps 120 (theirs: 30)", "augment True (theirs: False)", "(A net of 8 blocks)")
+    differs = ("width 64 (theirs: 32)", "steps 120 (theirs: 30)", "batch 128 (theirs: 64)", "(A net of 8 blocks)")
     assert all(said in table.note for said in differs) and "paper" not in table.note
 
 

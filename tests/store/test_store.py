@@ -207,6 +207,17 @@ def test_a_record_of_other_code_is_shown_as_stale(records, tiny, monkeypatch):
     assert len(shipped.record("chapter-laptop").stale) == 1
 
 
+def test_two_arms_of_one_spec_are_recorded_again_in_the_place_of_an_entry_of_an_earlier_name(records, tiny):
+    """A new field, or a new word, gives an entry another name."""
+    path = shipped.write_record("toy", [made(tiny)])
+    ((key, about),) = shipped.record("toy").about.items()
+    arrays = {name.replace(key, "earlier"): a for name, a in shipped.record("toy").arrays.items()}
+    shipped.write(path, shipped.Record({"earlier": about}, arrays))
+    shipped.write_record("toy", [made(tiny, first=2.0), made(tiny, first=2.0)])
+    assert list(shipped.record("toy").about) == [key]
+    assert shipped.record("toy").runs(tiny)["curve"][0, 0] == 2.0
+
+
 def test_a_record_is_found_by_its_spec_so_a_new_field_takes_its_default(records, tiny):
     shipped.write_record("chapter-laptop", [made(tiny)])
     path = records / "chapter-laptop.json"

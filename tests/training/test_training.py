@@ -8,7 +8,7 @@ import torch
 
 from whyresnets import data
 from whyresnets.measures.convolution import singular_values
-from whyresnets.nets.architecture import Conv, Dense, Skip
+from whyresnets.nets.architecture import Conv, Dense, after_orhan
 from whyresnets.nets.build import build
 from whyresnets.spec import SGD, Readings, Spec, Task
 from whyresnets.training import descent
@@ -305,7 +305,7 @@ def test_signals_of_one_dimension_are_learnt(net):
 
 # --- Seeds that are trained together ------------------------------------------------------------
 
-TOGETHER = Spec(Skip(3, "residual", 6), Task("digits-4x4", batch=16), SGD(steps=6), Readings(spectra=(0, 6)))
+TOGETHER = Spec(after_orhan(3, "residual", 6), Task("digits-4x4", batch=16), SGD(steps=6), Readings(spectra=(0, 6)))
 STUDENT = TOGETHER.but(
     data="gaussian-2", targets="teacher", activation="tanh", precision="float64", point="overlap", distance=0.1
 )
@@ -386,7 +386,7 @@ def test_training_together_equals_plain_sgd_written_out(spec):
         project(spec, start.net, params)
     read = train(spec, 4)
     assert read["curve"] == pytest.approx(losses, rel=1e-9)
-    if spec.readings.watch and isinstance(spec.net, Skip):
+    if spec.readings.watch and spec.net.order == "post":
         below = [min(loss, np.log(10)) for loss in losses]
         expected = [np.mean(below[:step]) if step else np.nan for step in spec.readings.watch]
         assert read["watched_capped_curve"] == pytest.approx(expected, nan_ok=True)

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from whyresnets.measures.losses import loss_and_error
 from whyresnets.measures.signals import state_gradient_norm
+from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.network import Params
-from whyresnets.nets.skip import SkipNet
 
 
 def size(h: Tensor) -> Tensor:
@@ -81,8 +81,8 @@ def weight_overlap(w: Tensor) -> Tensor:
     return (cosines.sum() - cosines.trace()) / (len(w) * (len(w) - 1))
 
 
-def by_layer(net: SkipNet, params: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """What a :class:`whyresnets.nets.skip.SkipNet` keeps at one step, (L,) each, in 64 bits.
+def by_layer(net: DenseNet, params: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """What a :class:`whyresnets.nets.dense.DenseNet` of the order "post" keeps at one step, (L,) each, in 64 bits.
 
     Losses in nats, gradients in nats per unit. The measures of one layer above,
     "gradient_norm" (:func:`whyresnets.measures.signals.state_gradient_norm`), and "loss" and "error" over all

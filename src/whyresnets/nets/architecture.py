@@ -5,7 +5,7 @@ A description says everything about a network but the shape of its data. ``nets.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from whyresnets import checks
 from whyresnets.nets.rules import RULES
@@ -136,118 +136,42 @@ class Conv:
         return [f"{n}.{half}.weight" for i, n in enumerate(names) if i not in self.transitions for half in "ab"]
 
 
-class FullyConnected:
-    """What fully connected architectures share: square layers, no map that shrinks."""
-
-    width: int
-
-    @property
-    def _square(self) -> range:
-        """The numbers of the layers that are as wide as their input."""
-        raise NotImplementedError
-
-    @property
-    def units(self) -> list[tuple[str, int, int, int]]:
-        """Name, input width, output width and stride (1) of each unit."""
-        return [(str(i), self.width, self.width, 1) for i in self._square]
-
-    @property
-    def transitions(self) -> list[int]:
-        """Which units halve a map: none; as for :attr:`Conv.transitions`."""
-        return []
-
-    def kernels(self, which: str) -> list[str]:
-        """Names of the parameters that a projection may act on: "units", all their weights.
-
-        Raises
-        ------
-        ValueError
-            If this network has no such kernels.
-        """
-        if which != "units":
-            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
-        return [f"{name}.weight" for name, *_ in self.units]
-
-
 @dataclass(frozen=True)
-class Dense(FullyConnected):
-    """A fully connected net: a linear layer, L units of one layer each, a linear layer; depth = L + 2.
+class Dense:
+    """A fully connected net, in one of two orders. No map shrinks, no border eats signal: depth is nothing but depth.
 
-    A unit normalises, rectifies, multiplies: branch(x) = W phi(BN(x)), joined to x by the ``rule``; so nothing stands
-    between one sum and the next. No map shrinks and no border eats signal: here depth is nothing but depth. All rules
-    have the same parameters. The form is ours, after the pre-activation of He et al. 2016 ("Identity Mappings").
+    All rules have the same trained parameters.
+
+    "pre": a linear layer, L units of one layer each, a linear layer; depth = L + 2. A unit normalises, rectifies,
+    multiplies: branch(x) = W phi(BN(x)), joined to x by the ``rule``; so nothing stands between one sum and the next.
+    The form is ours, after the pre-activation of He et al. 2016 ("Identity Mappings").
+
+    "post", after Orhan and Pitkow 2018: L hidden layers and a linear one; depth = L + 1. Hidden layer i computes
+    x_i = phi(BN(W_i x_(i-1) + b_i)), and a skip is added after the activation wherever a layer is as wide as its input,
+    the first one too. So around one layer, outside its activation: neither He et al.'s block of two nor one of their
+    orders. The body of that paper was not at hand: what is recalled of its nets is "our form" here. The shift of a
+    normalisation takes the place of the bias. No statistics run along: it always uses those of the batch at hand.
 
     Attributes
     ----------
-    depth : weighted layers, L + 2, from 3 up
-    rule : how shortcut and branch are joined, one of :data:`whyresnets.nets.rules.RULES`
+    depth : weighted layers: in the order "pre" from 3 up, in the order "post" from 2
+    rule : how shortcut and branch are joined: in the order "pre" one of :data:`whyresnets.nets.rules.RULES`; in the
+        order "post" "plain" (no skip), "residual" (one from the layer before), "hyper" (besides, the sum over all
+        layers before that, each through a fixed orthogonal matrix of its own, over their number plus one:
+        hyper-residual) or "inside" (the skip is added before the activation: phi((W + S) x + b))
     width : D, of every state
-    norm : of the units: "batch" (BN before the ReLU), "frozen" (the same with statistics measured once, before
-        training), "sum" (BN after each addition) or "none"
-    head_norm : of the last state: "batch", "none", or "": as the units
-    alpha : initial value of a learnable scalar at the end of each branch (De and Smith 2020: SkipInit); None: no scalar
+    norm : "batch" (BN before the activation) or "none"; in the order "pre" also "frozen" (the same with statistics
+        measured once, before training) or "sum" (BN after each addition); in the order "post" also "layer" (layer
+        normalisation, Ba et al. 2016)
+    head_norm : of the last state, in the order "pre": "batch", "none", or "": as the units
+    alpha : initial value of a learnable scalar at the end of each branch (De and Smith 2020: SkipInit), in the order
+        "pre"; None: no scalar
     eps : added to each variance
-    gain : factor on the initial weights of the units
-    activation : phi: "relu", "abs" (the absolute value) or "linear" (none)
-    weights : of the units: "he" (normal) or "orthogonal"
-
-    Raises
-    ------
-    ValueError
-        If a field has no such value.
-    """
-
-    family: ClassVar[str] = "dense"
-
-    depth: int
-    rule: str = "plain"
-    width: int = 32
-    norm: str = "batch"
-    head_norm: str = ""
-    alpha: float | None = None
-    eps: float = BN_EPS
-    gain: float = 1.0
-    activation: str = "relu"
-    weights: str = "he"
-
-    def __post_init__(self):
-        checks.whole("depth", self.depth, least=3)
-        checks.whole("width", self.width, least=1)
-        checks.one_of("rule", self.rule, tuple(RULES))
-        checks.one_of("norm", self.norm, NORMS)
-        checks.one_of("head_norm", self.head_norm, HEAD_NORMS)
-        checks.one_of("activation", self.activation, ("relu", "abs", "linear"))
-        checks.one_of("weights", self.weights, ("he", "orthogonal"))
-        _scalars(self.gain, self.alpha, self.eps)
-
-    @property
-    def _square(self) -> range:
-        return range(self.depth - 2)
-
-
-@dataclass(frozen=True)
-class Skip(FullyConnected):
-    """A fully connected net after Orhan and Pitkow 2018: L hidden layers and a linear one; depth = L + 1.
-
-    Hidden layer i computes x_i = phi(W_i x_(i-1) + b_i), and a skip is added after the activation wherever a layer is
-    as wide as its input, the first one too. So around one layer, outside its activation: neither He et al.'s block of
-    two nor one of their orders. The body of that paper was not at hand: what is recalled of its nets is "our form"
-    here. All rules have the same trained parameters. Seeds are trained together, as one batch of matrices.
-
-    Normalisation comes before the activation; its shift takes the place of the bias. No statistics run along: it always
-    uses those of the batch at hand.
-
-    Attributes
-    ----------
-    depth : weighted layers, L + 1, from 2 up
-    rule : "plain" (no skip), "residual" (one from the layer before), "hyper" (besides, the sum over all layers before
-        that, each through a fixed orthogonal matrix of its own, over their number plus one: hyper-residual) or
-        "inside" (the skip is added before the activation: phi((W + S) x + b))
-    width : D, of every hidden layer
-    norm : "none", "batch" (BN) or "layer" (layer normalisation, Ba et al. 2016)
-    gain : factor on the initial weights of the hidden layers
-    activation : phi, "relu" or "tanh"
-    weights : of hidden layers: "glorot", "he", "orthogonal", or "identity" (with a tenth of Glorot's noise)
+    gain : factor on the initial weights of the units or hidden layers
+    activation : phi: "relu", "tanh", "abs" (the absolute value) or "linear" (none)
+    weights : of the units or hidden layers: "he" (normal) or "orthogonal"; in the order "post" also "glorot" or
+        "identity" (with a tenth of Glorot's noise)
+    order : "pre" or "post"; what follows belongs to "post"
     skip : what a unit receives around its layer: "identity" (from the unit of the same number), "common" (all the same:
         the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign), "spared" (as
         identity, but the second unit receives nothing), or through a fixed matrix, drawn for each layer: "orthogonal"
@@ -269,34 +193,50 @@ class Skip(FullyConnected):
         If a field has no such value.
     """
 
-    family: ClassVar[str] = "skip"
-    eps: ClassVar[float] = BN_EPS
-    head_norm: ClassVar[str] = ""
-    alpha: ClassVar[float | None] = None
+    family: ClassVar[str] = "dense"
 
     depth: int
     rule: str = "plain"
-    width: int = 10
-    norm: str = "none"
+    width: int = 32
+    norm: str = "batch"
+    head_norm: str = ""
+    alpha: float | None = None
+    eps: float = BN_EPS
     gain: float = 1.0
     activation: str = "relu"
-    weights: str = "glorot"
+    weights: str = "he"
+    order: str = "pre"
     skip: str = "identity"
     distinct: int = 1
     cancelled: str = ""
     forward_gain: float | None = None
 
     def __post_init__(self):
-        checks.whole("depth", self.depth, least=2)
+        checks.one_of("order", self.order, ("pre", "post"))
         checks.whole("width", self.width, least=1)
+        checks.one_of("activation", self.activation, ("relu", "tanh", "abs", "linear"))
+        _scalars(self.gain, self.alpha, self.eps)
+        self._refuse_in_pre() if self.order == "pre" else self._refuse_in_post()
+
+    def _refuse_in_pre(self) -> None:
+        checks.whole("depth", self.depth, least=3)
+        checks.one_of("rule", self.rule, tuple(RULES))
+        checks.one_of("norm", self.norm, NORMS)
+        checks.one_of("head_norm", self.head_norm, HEAD_NORMS)
+        checks.one_of("weights", self.weights, ("he", "orthogonal"))
+        if (self.skip, self.distinct, self.cancelled, self.forward_gain) != ("identity", 1, "", None):
+            raise ValueError("other skips, cancelled ones and sizes belong to another order: choose order='post'")
+
+    def _refuse_in_post(self) -> None:
+        checks.whole("depth", self.depth, least=2)
         checks.one_of("rule", self.rule, ("plain", "residual", "hyper", "inside"))
         checks.one_of("norm", self.norm, ("none", "batch", "layer"))
-        checks.one_of("activation", self.activation, ("relu", "tanh"))
         checks.one_of("weights", self.weights, ("glorot", "he", "orthogonal", "identity"))
         checks.one_of("skip", self.skip, SKIPS)
         checks.one_of("cancelled", self.cancelled, ("", "own", "next"))
         checks.whole("distinct", self.distinct, least=1)
-        _scalars(self.gain, None, self.eps)
+        if self.head_norm or self.alpha is not None:
+            raise ValueError("head_norm and alpha belong to the order 'pre': choose that, or leave them")
         if self.forward_gain is not None:
             checks.number("forward_gain", self.forward_gain, above=0)
         if self.rule == "plain" and self.skip != "identity":
@@ -309,12 +249,45 @@ class Skip(FullyConnected):
             raise ValueError(f"a skip {self.skip!r} repeats no vectors: choose 'copies', or leave distinct at 1")
 
     @property
-    def _square(self) -> range:
-        return range(1, self.depth - 1)
+    def units(self) -> list[tuple[str, int, int, int]]:
+        """Name, input width, output width and stride (1) of each unit, or hidden layer as wide as its input."""
+        numbers = range(self.depth - 2) if self.order == "pre" else range(1, self.depth - 1)
+        return [(str(i), self.width, self.width, 1) for i in numbers]
+
+    @property
+    def transitions(self) -> list[int]:
+        """Which units halve a map: none; as for :attr:`Conv.transitions`."""
+        return []
+
+    def kernels(self, which: str) -> list[str]:
+        """Names of the parameters that a projection may act on: "units", all their weights.
+
+        Raises
+        ------
+        ValueError
+            If this network has no such kernels.
+        """
+        if which != "units":
+            raise ValueError(f"a fully connected net has no kernels called {which!r}: choose 'units'")
+        return [f"{name}.weight" for name, *_ in self.units]
 
 
-Architecture = Conv | Dense | Skip
-FAMILIES: dict[str, type[Architecture]] = {"conv": Conv, "dense": Dense, "skip": Skip}
+Architecture = Conv | Dense
+FAMILIES: dict[str, type[Architecture]] = {"conv": Conv, "dense": Dense}
+
+
+def skips_layers(net: Architecture) -> bool:
+    """Whether it is a fully connected net in the order "post": its skips lead around single layers."""
+    return isinstance(net, Dense) and net.order == "post"
+
+
+def after_orhan(depth: int, rule: str = "plain", width: int = 10, **how: Any) -> Dense:
+    """A :class:`Dense` in the order "post" as Orhan and Pitkow 2018 begin: Glorot's weights, no normalisation.
+
+    >>> after_orhan(3, "residual", activation="tanh").order
+    'post'
+    """
+    return Dense(depth, rule, width, **{"norm": "none", "weights": "glorot", "order": "post", **how})
 
 
 def _scalars(gain: float, alpha: float | None, eps: float) -> None:

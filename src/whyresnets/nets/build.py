@@ -10,9 +10,8 @@ from whyresnets.nets.architecture import Architecture
 from whyresnets.nets.conv import ConvNet
 from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.network import CONSTANTS, Network
-from whyresnets.nets.skip import SkipNet
 
-NETS: dict[str, Any] = {"conv": ConvNet, "dense": DenseNet, "skip": SkipNet}
+NETS: dict[str, Any] = {"conv": ConvNet, "dense": DenseNet}
 
 
 def build(architecture: Architecture, shape: Sequence[int], outputs: int = 10) -> Network:

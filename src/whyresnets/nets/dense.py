@@ -1,4 +1,4 @@
-"""Fully connected nets of units that normalise, rectify and multiply, computed."""
+"""Fully connected nets, computed: one at a time or several at once."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,15 +8,19 @@ import torch
 from torch import Tensor
 
 from whyresnets import checks
-from whyresnets.nets.architecture import Dense
+from whyresnets.nets.architecture import DRAWN_SKIPS, Dense
 from whyresnets.nets.network import Network, Normaliser, Params, normalisation, nudged, random_rotation
 from whyresnets.nets.rules import join
-from whyresnets.nets.vectors import as_vectors, linear
+from whyresnets.nets.skip import NEAR, Skips
+from whyresnets.nets.vectors import as_vectors, linear, standardised, times
 
 
 @dataclass(frozen=True)
-class DenseNet(Dense, Network):
-    """A :class:`whyresnets.nets.architecture.Dense` for inputs of some ``features``, with ``outputs`` classes."""
+class DenseNet(Dense, Skips, Network):
+    """A :class:`whyresnets.nets.architecture.Dense` for inputs of some ``features``, with some ``outputs``.
+
+    Its parameters may be those of one net, or of several with the nets as first axis: then so are its states.
+    """
 
     features: int = 64
     outputs: int = 10
@@ -29,10 +33,45 @@ class DenseNet(Dense, Network):
     def initial(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[Params, Params]:
         """Fresh parameters and running statistics, drawn from ``generator`` only.
 
-        Weights are (D, features), (D, D) and (classes, D), all others (D,) or (classes,). Units: variance
-        2 / D under a ReLU (He et al. 2015, "Delving deep into rectifiers"), 1 / D otherwise; the orthogonal ones
-        have the same mean square. First and last layer: 1 / fan-in, bias 0 (chosen by us).
+        Weights are (D, features), (D, D) and (outputs, D), all others (D,) or (outputs,). Biases are 0, scales 1,
+        shifts 0.
+
+        In the order "pre", units have variance 2 / D under a ReLU (He et al. 2015, "Delving deep into rectifiers"),
+        1 / D otherwise; orthogonal ones the same mean square; first and last layer 1 / fan-in (chosen by us).
+
+        In the order "post", 2 / (before + after) (Glorot and Bengio 2010), also in the last layer; or 2 / before (He et
+        al.); orthogonal ones have the mean square of the latter under a ReLU, half of it otherwise.
         """
+        return (self._initial_pre if self.order == "pre" else self._initial_post)(generator, dtype)
+
+    def walk(
+        self,
+        params: Params,
+        x: Tensor,
+        normalise: Normaliser,
+        nudges: Sequence[Tensor] | None = None,
+        responses: list[Tensor] | None = None,
+    ) -> Iterator[Tensor]:
+        """The states one after the other, (B, D), or (S, B, D) of several nets with parameters of their own.
+
+        In the order "pre" after the first layer and each unit; in the order "post" after each hidden layer. See
+        :meth:`whyresnets.nets.network.Network.states` (ours).
+        """
+        form = self._pre if self.order == "pre" else self._post
+        return form(params, x, normalise, nudges, responses)
+
+    def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
+        """Class scores (B, outputs): linear, and in the order "pre" normalised and rectified before (ours)."""
+        if self.order == "pre":
+            state = self._phi(self.normaliser(params, running, training)("last", state))
+        return linear(state, params["head.weight"], params["head.bias"])
+
+    def _phi(self, h: Tensor) -> Tensor:
+        return h if self.activation == "linear" else getattr(torch, self.activation)(h)
+
+    # --- Order "pre" ---
+
+    def _initial_pre(self, generator: torch.Generator, dtype: torch.dtype) -> tuple[Params, Params]:
         params: Params = {}
         running: Params = {}
 
@@ -56,18 +95,14 @@ class DenseNet(Dense, Network):
         params["head.bias"] = torch.zeros(self.outputs, dtype=dtype)
         return params, running
 
-    def walk(
+    def _pre(
         self,
         params: Params,
         x: Tensor,
         normalise: Normaliser,
-        nudges: Sequence[Tensor] | None = None,
-        responses: list[Tensor] | None = None,
+        nudges: Sequence[Tensor] | None,
+        responses: list[Tensor] | None,
     ) -> Iterator[Tensor]:
-        """The states one after the other, (B, D), or (S, B, D) of several nets with parameters of their own.
-
-        See :meth:`whyresnets.nets.network.Network.states` (ours).
-        """
         first = params["stem.weight"]
         yield (h := nudged(linear(as_vectors(x, first), first), nudges, 0))
         for i, (name, *_) in enumerate(self.units, start=1):
@@ -78,10 +113,81 @@ class DenseNet(Dense, Network):
             h = normalise(f"{name}.sum", join(self.rule, h, branch, batch=-2))
             yield (h := nudged(h, nudges, i))
 
-    def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
-        """Class scores (B, classes): normalised and rectified as in a unit, then linear (ours)."""
-        last = self._phi(self.normaliser(params, running, training)("last", state))
-        return linear(last, params["head.weight"], params["head.bias"])
+    # --- Order "post" ---
 
-    def _phi(self, h: Tensor) -> Tensor:
-        return h.relu() if self.activation == "relu" else h.abs() if self.activation == "abs" else h
+    def _initial_post(self, generator: torch.Generator, dtype: torch.dtype) -> tuple[Params, Params]:
+        params: Params = {}
+
+        def draw(rows: int, columns: int) -> Tensor:
+            return torch.randn(rows, columns, generator=generator, dtype=dtype)
+
+        before = self.features
+        for i in range(self.depth - 1):
+            params[f"{i}.weight"] = self.gain * self._sized(draw(self.width, before))
+            if self.norm != "none":
+                params[f"{i}.scale"] = torch.ones(self.width, dtype=dtype)
+            params[self._offset(i)] = torch.zeros(self.width, dtype=dtype)
+            before = self.width
+        params["head.weight"] = draw(self.outputs, self.width) * math.sqrt(2 / (self.width + self.outputs))
+        params["head.bias"] = torch.zeros(self.outputs, dtype=dtype)
+        if self.rule == "hyper":
+            for i in range(self.depth - 3):
+                params[f"{i}.fixed"] = random_rotation(draw(self.width, self.width))
+        skipped = [] if self.rule == "plain" else [i for i in range(self.depth - 1) if self._has_skip(i)]
+        if self.skip in DRAWN_SKIPS:
+            for i in skipped:
+                params[f"{i}.skip.fixed"] = self._drawn(generator, dtype)
+        if self.cancelled:
+            for i in skipped:
+                params[f"{i}.weight"] -= self._matrix(params, i).roll(1 if self.cancelled == "next" else 0, 0)
+        if self.forward_gain is not None:
+            for i in range(self.depth - 1):
+                params[f"{i}.size.fixed"] = torch.ones((), dtype=dtype)
+        return params, {}
+
+    def _sized(self, weight: Tensor) -> Tensor:
+        """Standard normal ``weight`` (after, before), made into initial weights."""
+        after, before = weight.shape
+        glorot = weight * math.sqrt(2 / (after + before))
+        if self.weights == "identity" and after == before:
+            return torch.eye(after, dtype=weight.dtype) + NEAR * glorot
+        if self.weights == "orthogonal":
+            longer = weight if after >= before else weight.T
+            square = len(longer) / before * (2 if self.activation == "relu" else 1)
+            rotation = random_rotation(longer) * math.sqrt(square)
+            return rotation if after >= before else rotation.T
+        return glorot if self.weights == "glorot" else weight * math.sqrt(2 / before)
+
+    def _post(
+        self,
+        params: Params,
+        x: Tensor,
+        normalise: Normaliser,
+        nudges: Sequence[Tensor] | None,
+        responses: list[Tensor] | None,
+    ) -> Iterator[Tensor]:
+        h = as_vectors(x, params["0.weight"])
+        passed: list[Tensor] = []
+        for i in range(self.depth - 1):
+            skip = self._skip(params, i, h) if self.rule != "plain" and self._has_skip(i) else None
+            into = linear(h, params[f"{i}.weight"], params.get(f"{i}.bias"))
+            if self.rule == "inside" and skip is not None:
+                into, skip = into + skip, None
+            branch = self._phi(self._standardised(params, i, into))
+            if responses is not None:
+                responses.append(branch)
+            state = branch if skip is None else branch + skip
+            if self.rule == "hyper" and i > 1:
+                earlier = [linear(early, params[f"{k}.fixed"]) for k, early in enumerate(passed[:-1])]
+                state = state + sum(earlier) / i
+            if self.forward_gain is not None:
+                state = times(params[f"{i}.size.fixed"], state)
+            yield (h := nudged(state, nudges, i))
+            passed.append(h)
+
+    def _standardised(self, params: Params, i: int, into: Tensor) -> Tensor:
+        """Mean 0 and variance 1 over the batch, or over the layer's units, then scale and shift."""
+        if self.norm == "none":
+            return into
+        normal, _, _ = standardised(into, -2 if self.norm == "batch" else -1, self.eps)
+        return normal * params[f"{i}.scale"].unsqueeze(-2) + params[f"{i}.shift"].unsqueeze(-2)

@@ -11,7 +11,6 @@ from whyresnets.report.verdicts import (
     VerdictBox,
     boxed,
     judged,
-    ledger,
     live_rows,
     plan,
     predictions,
@@ -21,7 +20,7 @@ from whyresnets.report.verdicts import (
 
 __all__ = [
     "NOT_RUN", "SMOKE", "STALE", "Row", "Table", "VerdictBox", "agreement", "at_scales", "beside_published",
-    "best_rates", "both_modes", "boxed", "built", "judged", "ledger", "live_rows", "live_runs", "pace", "plan",
+    "best_rates", "both_modes", "boxed", "built", "judged", "live_rows", "live_runs", "pace", "plan",
     "predictions", "printed", "probes", "provenance", "records", "row", "run_time", "seed_by_seed", "seeds_to_judge",
     "seeds_to_record", "shown", "unlike_the_record", "word",
 ]  # fmt: skip

@@ -144,20 +144,3 @@ def _emphasised(verdict: Verdict) -> str:
 
 def _measured(measured: Measured) -> tuple[str, str]:
     return str(measured.condition), f"{shown(measured)}: {measured.status}"
-
-
-def ledger(chapters: Sequence[Chapter]) -> Table:
-    """Every claim of the book with its printed verdict, effect, seeds and record."""
-    rows = []
-    for chapter in chapters:
-        for claim in chapter.claims:
-            verdict = chapter.printed(claim)
-            c = claim.conditions[0]
-            measured = (shown(verdict.effect), str(verdict.n)) if verdict else ("", "")
-            judged = (f"{c.side} {c.threshold:g}", "live" if claim.live else "recorded")
-            rows.append((claim.id, claim.says, word(verdict), *measured, *judged))
-    dropped = [reason for chapter in chapters for reason in chapter.dropped]
-    notes = [f"{len(rows) + len(dropped)} claims tried, {len(dropped)} dropped.", *dropped]
-    notes += [STALE] if any(chapter.stale() for chapter in chapters) else []
-    head = ("claim", "what it says", "verdict", "effect [95% interval]", "seeds", "predicted", "judged")
-    return Table(head, rows, " ".join(notes))

@@ -183,7 +183,7 @@ def _with(old: Record, sweep: Iterable[Runs], trained_on: str, small: bool, laye
     about, arrays = dict(old.about), dict(old.arrays)
     for runs in sweep:
         if (before := old.entries.get((runs.spec, runs.seeds[0]))) is not None:
-            del about[before]
+            about.pop(before, None)  # two arms of a chapter may have one Spec
             arrays = {n: a for n, a in arrays.items() if not n.startswith(f"{before}/")}
         key = f"{runs.spec.question}-{runs.seeds[0]}"
         about[key] = {

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from whyresnets import data
-from whyresnets.nets.architecture import Skip
+from whyresnets.nets.architecture import Dense
 from whyresnets.spec import Spec
 from whyresnets.store import cache
 from whyresnets.sweeps.cluster import on_a_cluster
@@ -152,6 +152,6 @@ def cost(spec: Spec) -> float:
     """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
     net, read = spec.net, spec.readings
     readings = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
-    layer = {"conv": 1.0, "dense": 0.02, "skip": 0.02}[net.family]  # as measured
-    columns = net.depth * net.width**2 if isinstance(net, Skip) else 0  # of the matrices whose spectra are read
+    layer = {"conv": 1.0, "dense": 0.02}[net.family]  # as measured
+    columns = net.depth * net.width**2 if isinstance(net, Dense) else 0  # of the matrices whose spectra are read
     return layer * net.depth * (spec.optimiser.steps * spec.task.batch / 64 + readings + columns * len(read.spectra))

@@ -345,4 +345,4 @@ class Together:
         """Nothing to go back to."""
 
 
-STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {"conv": Alone, "dense": Together, "skip": Together}
+STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {"conv": Alone, "dense": Together}

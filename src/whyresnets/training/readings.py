@@ -13,6 +13,7 @@ from whyresnets.measures.convolution import condition_number
 from whyresnets.measures.losses import loss_and_error, mean_loss
 from whyresnets.measures.signals import response_std, state_cosine, state_gradient_norm, state_std
 from whyresnets.measures.units import by_layer
+from whyresnets.nets.architecture import skips_layers
 from whyresnets.nets.surgery import identity_extension
 from whyresnets.spec import Spec
 from whyresnets.training.start import Start, some
@@ -42,7 +43,7 @@ class Reading:
 def losses(spec: Spec, run: Start, _curve: Tensor) -> Found:
     """Losses and errors over training and test set, with batch statistics and with running ones."""
     train_set, test_set = some(run.train_set, READ_EXAMPLES), run.test_set
-    running = run.running or None  # "skip" nets, and nets without normalisation, have no statistics that run
+    running = run.running or None  # nets in the order "post", and those without BN, have no statistics that run
     read = {}
     read["train_loss"], read["train_error"] = loss_and_error(run.net, run.params, *train_set)
     read["eval_loss"], read["eval_error"] = loss_and_error(run.net, run.params, *train_set, running)
@@ -60,7 +61,7 @@ def signals(spec: Spec, run: Start, _curve: Tensor) -> Found:
 
 
 def watched(spec: Spec, run: Start, _curve: Tensor) -> Found:
-    """Gradients at the states, and with signals the responses; of a skip net everything by layer."""
+    """Gradients at the states, and with signals the responses; in the order "post" of a Dense everything by layer."""
     return WATCHED[spec.net.family](spec, run)
 
 
@@ -72,11 +73,11 @@ def _gradients(spec: Spec, run: Start) -> Found:
     return {name: measure(run.net, run.params, *few).cpu() for name, measure in measures.items()}
 
 
-def _layers(_spec: Spec, run: Start) -> Found:
-    return by_layer(run.net, run.params, *run.train_set)
+def _of_dense(spec: Spec, run: Start) -> Found:
+    return by_layer(run.net, run.params, *run.train_set) if skips_layers(spec.net) else _gradients(spec, run)
 
 
-WATCHED = {"conv": _gradients, "dense": _gradients, "skip": _layers}
+WATCHED = {"conv": _gradients, "dense": _of_dense}
 
 
 def condition(spec: Spec, run: Start, _curve: Tensor) -> Found:
@@ -87,8 +88,8 @@ def condition(spec: Spec, run: Start, _curve: Tensor) -> Found:
 
 
 def capped_curve(spec: Spec, run: Start, curve: Tensor) -> Found:
-    """Of a skip net, the mean loss of all steps before each watched one, none counted above chance."""
-    if spec.net.family != "skip" or spec.task.targets != "labels":
+    """Where skips lead around layers, the mean loss of all steps before each watched one, none above chance."""
+    if not skips_layers(spec.net) or spec.task.targets != "labels":
         return {}
     capped = curve.double().nan_to_num(nan=math.inf).clamp(max=math.log(run.net.outputs))
     return {"watched_capped_curve": torch.stack([capped[:step].mean() for step in spec.readings.watch])}

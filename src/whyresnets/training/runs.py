@@ -15,13 +15,14 @@ class Runs:
     ``curve`` (S, T) is the mini-batch loss at each step, in nats. ``train_loss``, ``train_error``
     are over all training examples (of CIFAR-10 the first 10,000, see
     :func:`whyresnets.measures.losses.loss_and_error`) with batch statistics; ``eval_loss``,
-    ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own (and in a "skip"
-    net so do all, for it has no others). ``seconds`` is the time of each run on one core. Further readings as the Spec
-    asks: of the signals by layer see :mod:`whyresnets.measures.signals`; ``watched_gradient_norm`` (S, K, L + 1) is the
-    gradient's norm at the states, at the K steps of ``watch``, and with signals ``watched_response_std`` (S, K, 3x3
-    layers) that of the responses; of a "skip" net, where it is (S, K, L), also the other
-    measures of :func:`whyresnets.measures.units.by_layer`, (S, K, L) or (S, K), and ``watched_capped_curve`` (S, K),
-    the mean mini-batch loss of the steps before, each counted as chance at most, and as chance once a run has diverged
+    ``eval_error``, ``test_error`` use running statistics; ``test_error_batch`` the test set's own (and in a fully
+    connected net of the order "post" so do all, for it has no others). ``seconds`` is the time of each run on one core.
+    Further readings as the Spec asks: of the signals by layer see :mod:`whyresnets.measures.signals`;
+    ``watched_gradient_norm`` (S, K, L + 1) is the gradient's norm at the states, at the K steps of ``watch``, and
+    with signals ``watched_response_std`` (S, K, 3x3 layers) that of the responses; of such a net, where it is (S,
+    K, L), also the other measures of :func:`whyresnets.measures.units.by_layer`, (S, K, L) or (S, K), and
+    ``watched_capped_curve`` (S, K), the mean mini-batch loss of the steps before, each counted as chance at most,
+    and as chance once a run has diverged
     (NaN before the first step). ``transition_condition`` (S, transitions) is the condition number of the transition
     convolutions at the end. Of the spectra at the K steps of ``spectra``, see :mod:`whyresnets.measures.curvature`:
     ``hessian_zeros`` (S, K), ``hessian_degenerate`` and ``hessian_negative`` (S, K, E), the same of

@@ -6,13 +6,13 @@
 from typing import Any
 
 from whyresnets.chapter import Arm
-from whyresnets.nets.architecture import Skip
+from whyresnets.nets.architecture import after_orhan
 from whyresnets.spec import SGD, Readings, Spec, Task
 
 READ_AT = (0, 22, 300)  # steps: the start, one epoch, the end (chosen by us)
 START, EPOCH, END = 0, 1, -1  # positions in it
 BASE = Spec(
-    Skip(21, width=32),
+    after_orhan(21, width=32),
     optimiser=SGD(steps=READ_AT[END], weight_decay=0.0, schedule="constant", warmup=0.0),
     readings=Readings(watch=READ_AT),
 )
@@ -121,7 +121,7 @@ DRAWN = tuple(
 NOWHERE = "nowhere near"
 POINTS = (NOWHERE, "elimination", "overlap", "mirror")
 TINY = Spec(
-    Skip(3, width=4, activation="tanh", weights="orthogonal", gain=2.0),
+    after_orhan(3, width=4, activation="tanh", weights="orthogonal", gain=2.0),
     Task(data="gaussian-4", targets="teacher"),
     SGD(steps=0, precision="float64"),
     Readings(spectra=(0,)),
@@ -133,7 +133,7 @@ COUNTS = tuple(
     for point in POINTS
 )
 DEEP = Spec(
-    Skip(11, forward_gain=1.0),
+    after_orhan(11, forward_gain=1.0),
     Task(data="digits-4x4"),
     SGD(rate=0.01, steps=25, weight_decay=0.0, schedule="constant", warmup=0.0),
     Readings(spectra=(25,)),

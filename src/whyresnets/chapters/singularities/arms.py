@@ -1,7 +1,7 @@
 """The nets of the chapter: tiny ones at singular points, of two units near them, and deep ones through training."""
 
 from whyresnets.chapter import Arm
-from whyresnets.nets.architecture import SINGULARITIES, Skip
+from whyresnets.nets.architecture import SINGULARITIES, after_orhan
 from whyresnets.spec import SGD, Readings, Spec, Task
 
 # --- Counts at singular points ------------------------------------------------------------------
@@ -9,7 +9,7 @@ from whyresnets.spec import SGD, Readings, Spec, Task
 NOWHERE = "nowhere near"  # a singular point: an ordinary start
 POINTS = {NOWHERE: "", **{point: point for point in SINGULARITIES}}
 TINY = Spec(
-    Skip(3, width=4, activation="tanh", weights="orthogonal", gain=2.0),
+    after_orhan(3, width=4, activation="tanh", weights="orthogonal", gain=2.0),
     Task("gaussian-4", "teacher"),
     SGD(steps=0, precision="float64"),
     Readings(spectra=(0,)),
@@ -44,7 +44,7 @@ FAR = DISTANCES[1]  # the two starts that are compared
 NEAR = DISTANCES[3]  # a hundred times nearer
 INCOMING = "plain, incoming only"
 TWO = Spec(
-    Skip(2, width=2, activation="tanh", weights="orthogonal", gain=2.0),
+    after_orhan(2, width=2, activation="tanh", weights="orthogonal", gain=2.0),
     Task("gaussian-2", "teacher", batch=256),
     SGD(0.3, 600, warmup=0.0, schedule="constant", momentum=0.0, weight_decay=0.0, precision="float64"),
 )
@@ -78,7 +78,7 @@ LATE = -1  # of those: the last
 FASTER = "residual, faster"  # at its own best rate
 # One rate for all: the best of the recorded grid for all but the residual net.
 DEEP = Spec(
-    Skip(11, width=10),
+    after_orhan(11, width=10),
     Task("digits-4x4"),
     SGD(0.01, 800, warmup=0.0, schedule="constant", weight_decay=0.0),
     Readings(spectra=READ_AT),
