@@ -70,7 +70,7 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
 
 
 def _tuning_seeds(spec: Spec) -> int:
-    """Five a rate, three where a run is long, two on CIFAR-10, twenty where seeds train together."""
+    """Five a rate, three where a run is long, two on CIFAR-10, twenty in the order "post"."""
     if skips_layers(spec.net):
         return RECORD_SEEDS
     return 2 if spec.task.data == "cifar10" else 3 if spec.optimiser.steps > 500 else 5

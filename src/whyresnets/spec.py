@@ -300,7 +300,7 @@ def from_flat(flat: Mapping[str, Any]) -> Spec:
     }
     word = known.pop("family", "conv")  # the first records knew no other
     if word != "conv" and "padding" in known:  # the first edition: the order is a convolutional net's
-        del known["order"]
+        known.pop("order", None)
     if word == "skip":  # what is now the order "post" was a family of its own
         word, known = "dense", {"norm": "none", "weights": "glorot"} | known | {"order": "post"}
     family = FAMILIES[word]

@@ -347,7 +347,7 @@ def test_rates_trained_together_are_those_trained_alone(spec):
         for job, read in zip(some, train_jobs(some), strict=True):
             expected = alone[jobs.index(job)]
             assert all(np.array_equal(read[name], expected[name], True) for name in set(read) - {"seconds"}), job
-    assert not np.array_equal(alone[0]["curve"], alone[-1]["curve"])
+    assert not np.array_equal(alone[0]["curve"], alone[-2]["curve"])  # of one seed, at the ends of the grid
     with pytest.raises(ValueError, match="differ in seed and rate only"):
         train_jobs([(spec, 0), (spec.but(batch=32), 0)])
 

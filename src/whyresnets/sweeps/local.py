@@ -1,6 +1,7 @@
 """Training on this machine: one process a core, one thread each."""
 
 import time
+import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,9 @@ def on_this_machine(parts: list[Part], folder: Path, jobs: int, workers: Workers
 
     tasks = (joblib.delayed(train_part)(part, folder, workers) for part in parts)
     try:
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
+        with joblib.parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
+            # loky replaces a worker whose memory grew, as it does from batch to batch, and says so; nothing is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             yield from joblib.Parallel(n_jobs=min(jobs, len(parts)), return_as="generator_unordered")(tasks)
     except BrokenProcessPool as error:
         raise WorkerLost(

@@ -46,8 +46,9 @@ def train_together(jobs: Sequence[tuple[Spec, int]], device: str = "cpu") -> lis
 def aligned(spec: Spec) -> bool:
     """Whether the matrices of each net of a batch begin at a multiple of four numbers.
 
-    Where they do not, a product of matrices may round by where in memory a matrix begins (MKL; widths up to 4 excepted,
-    as tried), and so by what is trained beside it.
+    Where they do not, a product of matrices may round by where in memory a matrix begins (MKL), and so by what is
+    trained beside it. Nets of up to 4 units are trained together nevertheless: those of the chapters come out alike,
+    others (3 units, batches of 22) may differ in the last bit.
     """
     known, width = data.load(spec.task.data), spec.net.width  # type: ignore[union-attr]
     outputs, batch = data.DATASETS[spec.task.data].outputs, spec.task.batch
