@@ -32,7 +32,7 @@ class Task:
     augment : pad, crop and mirror each batch at random (He et al. 2015, section 4.2)
     draw : which of a seed's initialisations: other weights, all else drawn the same
     point, distance, whole : start the second unit at that distance from a singular point
-        (see :meth:`whyresnets.nets.dense.DenseNet.place`; "": nowhere near one on purpose)
+        (see :meth:`whyresnets.nets.skip.Skips.place`; "": nowhere near one on purpose)
     """
 
     data: str = "digits"
