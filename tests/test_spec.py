@@ -129,7 +129,7 @@ def _made(base: Spec, name: str, value) -> Spec | None:
         {"spread": 2.0}, {"project": "transitions"}, {"project": "all"}, {"growth": 0.0}, {"growth": float("nan")},
         {"order": "pre", "depth": 10, "extend_to": (16,)}, {"momentum_start": float("inf")}, {"untrained": ("body",)},
         {"untrained": 3}, {"alpha": "big"}, {"eps": 0.0}, {"norm": "sum"}, {"head_norm": "batch"}, {"skip": "common"},
-        {"extend_to": (56, 2)}, {"targets": "teacher"}, {"point": "overlap"}, {"bias_pull": 0.1},
+        {"extend_to": (56, 2)}, {"targets": "teacher"}, {"point": "overlap"}, {"bias_pull": 0.1}, {"spectra": (0,)},
         {"net": Dense(5), "augment": True}, {"net": Dense(5), "precision": "bfloat16"},
         {"net": Dense(5), "targets": "teacher"},
     ],
@@ -148,7 +148,7 @@ def test_an_impossible_spec_is_refused(change):
         {"bias_pull": -0.1}, {"bias_mean": 0.1}, {"bias_pull": 0.1, "bias_spread": -1.0}, {"draw": -1}, {"draw": True},
         {"cancelled": "no"}, {"point": "overlap", "cancelled": "own"}, {"point": "overlap", "norm": "batch"},
         {"head_norm": "batch"}, {"alpha": 1.0}, {"signals": True}, {"augment": True}, {"precision": "bfloat16"},
-        {"extend_to": (8,)}, {"width": 1, "point": "overlap"},
+        {"extend_to": (8,)}, {"width": 1, "point": "overlap"}, {"project": "units"},
     ],
 )  # fmt: skip
 def test_an_impossible_spec_of_a_skip_net_is_refused(change):

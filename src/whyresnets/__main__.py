@@ -179,7 +179,7 @@ def _bench(options) -> int:
     device = "cpu" if options.device == "auto" else options.device
     _has(device)
     workloads = bench.WORKLOADS[device]
-    long = "about three minutes" if device == "cpu" else "some minutes"
+    long = "five to ten minutes" if device == "cpu" else "some minutes"
     print(f"bench: {len(workloads)} workloads, {long}, best on a quiet machine", file=sys.stderr)
     ceiling = bench.ceiling(device)
     results, shares = [], {}

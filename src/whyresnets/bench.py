@@ -335,7 +335,17 @@ def ceiling(device: str = "cpu") -> float:
 KINDS = {
     "convolution": ("conv",),
     "matrix product": ("bmm", "::mm", "addmm"),
-    "normalisation": ("batch_norm", "BatchNorm", "Standardised", "::mean", "::mul", "::sub", "::sum", "sqrt", "::div"),
+    "normalisation and other arithmetic": (
+        "batch_norm",
+        "BatchNorm",
+        "Standardised",
+        "::mean",
+        "::mul",
+        "::sub",
+        "::sum",
+        "sqrt",
+        "::div",
+    ),
     "ReLU and addition": ("clamp_min", "threshold", "relu", "aten::add"),
     "optimiser": ("sgd", "SGD", "Optimizer"),
     "data": ("index", "pad", "randint", "randperm", "uniform"),

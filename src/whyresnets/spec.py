@@ -197,8 +197,8 @@ class Spec:
 
     def _refuse_in_post(self, net: Dense) -> None:
         task, optimiser = self.task, self.optimiser
-        if self.readings.signals or self.readings.extend_to:
-            raise ValueError("a fully connected net of the order 'post' has no signals, extend_to: leave them")
+        if self.readings.signals or self.readings.extend_to or optimiser.project:
+            raise ValueError("a fully connected net of the order 'post' has no signals, extend_to, project: leave them")
         if optimiser.bias_pull and net.norm != "none":
             raise ValueError("a net with normalisation has no biases to pull: choose norm='none'")
         if task.point and net.width < 2:
@@ -214,6 +214,7 @@ class Spec:
     def _refuse_outside_post(self) -> None:
         task, optimiser = self.task, self.optimiser
         alien = {"targets": task.targets != "labels", "point": task.point, "bias_pull": optimiser.bias_pull}
+        alien["spectra"] = self.readings.spectra and not self.together  # a matrix of P x P
         if named := [name for name, is_set in alien.items() if is_set]:
             raise ValueError(f"{', '.join(named)} need a Dense of the order 'post': choose that, or leave them")
 

@@ -32,16 +32,19 @@ def test_depth_counts_weighted_layers(depth):
     assert sum(name.endswith("weight") for name in params) == depth
 
 
+@pytest.mark.parametrize("dimensions", [1, 2])
 @pytest.mark.parametrize("rule", RULES)
-def test_logits_equal_the_network_written_out_with_modules(rule):
+def test_logits_equal_the_network_written_out_with_modules(rule, dimensions):
     """An independent, obvious implementation with torch.nn layers, in float64."""
-    net = ConvNet(8, rule, (3, 4, 5), channels=2)
+    net = ConvNet(8, rule, (3, 4, 5), channels=2, dimensions=dimensions)
     params, _, x = drawn(net)
+    x = x if dimensions == 2 else x.flatten(2)[..., :20]
+    kinds = {1: (torch.nn.Conv1d, torch.nn.BatchNorm1d), 2: (torch.nn.Conv2d, torch.nn.BatchNorm2d)}[dimensions]
 
     def layer(name, h, stride=1):
         weight = params[f"{name}.weight"]
-        conv = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, stride, 1, bias=False, dtype=x.dtype)
-        norm = torch.nn.BatchNorm2d(weight.shape[0], dtype=x.dtype)
+        conv = kinds[0](weight.shape[1], weight.shape[0], 3, stride, 1, bias=False, dtype=x.dtype)
+        norm = kinds[1](weight.shape[0], dtype=x.dtype)
         conv.weight.data, norm.weight.data, norm.bias.data = weight, params[f"{name}.scale"], params[f"{name}.shift"]
         return norm(conv(h))
 
@@ -49,9 +52,9 @@ def test_logits_equal_the_network_written_out_with_modules(rule):
     for name, stride in (("0.0", 1), ("1.0", 2), ("2.0", 2)):
         branch = layer(f"{name}.b", F.relu(layer(f"{name}.a", h, stride)))
         shortcut = torch.zeros_like(branch)
-        shortcut[:, : h.shape[1]] = h[:, :, ::stride, ::stride]
+        shortcut[:, : h.shape[1]] = h[(..., *dimensions * (slice(None, None, stride),))]
         h = F.relu(JOINED[rule](shortcut, branch))
-    expected = h.mean((2, 3)) @ params["head.weight"].T + params["head.bias"]
+    expected = h.flatten(2).mean(2) @ params["head.weight"].T + params["head.bias"]
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
 
 
@@ -99,29 +102,6 @@ def test_parameters_in_one_dimension_are_as_many_as_the_layers_say(depth):
     scales = 2 * (16 + sum(w * 2 * n for w in PAPER))
     net = ConvNet(depth, "residual", PAPER, channels=1, dimensions=1)
     assert parameter_count(net) == kernels + scales + 64 * 10 + 10
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_logits_in_one_dimension_equal_the_network_written_out_with_modules(rule):
-    net = ConvNet(8, rule, (3, 4, 5), channels=2, dimensions=1)
-    params, _, x = drawn(net)
-    x = x.flatten(2)[..., :20]
-
-    def layer(name, h, stride=1):
-        weight = params[f"{name}.weight"]
-        conv = torch.nn.Conv1d(weight.shape[1], weight.shape[0], 3, stride, 1, bias=False, dtype=x.dtype)
-        norm = torch.nn.BatchNorm1d(weight.shape[0], dtype=x.dtype)
-        conv.weight.data, norm.weight.data, norm.bias.data = weight, params[f"{name}.scale"], params[f"{name}.shift"]
-        return norm(conv(h))
-
-    h = F.relu(layer("stem", x))
-    for name, stride in (("0.0", 1), ("1.0", 2), ("2.0", 2)):
-        branch = layer(f"{name}.b", F.relu(layer(f"{name}.a", h, stride)))
-        shortcut = torch.zeros_like(branch)
-        shortcut[:, : h.shape[1]] = h[:, :, ::stride]
-        h = F.relu(JOINED[rule](shortcut, branch))
-    expected = h.mean(2) @ params["head.weight"].T + params["head.bias"]
-    assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])

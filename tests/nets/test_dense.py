@@ -4,6 +4,7 @@ from written_out import JOINED, NORMALISED, batch_norm, stirred
 
 from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.rules import RULES
+from whyresnets.training.start import stacked
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -29,6 +30,21 @@ def test_a_dense_net_equals_the_network_written_out(rule, activation, norm, head
     where = {"units": set("012"), "sums": {f"{u}.sum" for u in "012"}}
     said = NORMALISED[norm, head_norm, alpha].split(" and ")
     assert normalised == {name for word in said for name in where.get(word, {"last"} if word else ())}
+
+
+def test_several_nets_at_once_are_each_of_them_running_statistics_too():
+    """Against one net at a time, whose normalisation is PyTorch's own."""
+    net, draw = DenseNet(5, "shuffled", 4, features=18, alpha=0.5), torch.Generator().manual_seed(3)
+    made = [net.initial(draw, torch.float64) for _ in range(3)]
+    params, running = (stacked(list(parts)) for parts in zip(*made, strict=True))
+    for _ in range(2):  # twice, so that a wrong momentum shows
+        x = torch.randn(3, 7, 18, generator=draw, dtype=torch.float64)
+        together = net.logits(params, x, running=running)
+        alone = [net.logits(p, x[i], running=r) for i, (p, r) in enumerate(made)]
+        assert torch.allclose(together, torch.stack(alone), atol=1e-12)
+    assert all(torch.allclose(running[name][i], r[name]) for i, (_, r) in enumerate(made) for name in r)
+    later = net.logits(params, x, running=running, training=False)
+    assert torch.allclose(later[1], net.logits(made[1][0], x[1], running=made[1][1], training=False), atol=1e-12)
 
 
 def test_orthogonal_weights_are_orthogonal_and_as_large_as_those_of_he():
