@@ -9,7 +9,7 @@ from whyresnets.__main__ import main
 from whyresnets.bench import Workload
 from whyresnets.nets.architecture import Conv, Dense
 from whyresnets.nets.dense import DenseNet
-from whyresnets.spec import SGD, Spec, Task
+from whyresnets.spec import SGD, Spec, Task, from_flat
 from whyresnets.training.start import begin
 
 TINY = Spec(Conv(8, "residual", (2, 4, 6)), Task(batch=16), SGD(steps=2))
@@ -47,7 +47,7 @@ def same_weights(spec, net, params) -> torch.nn.Module:
         for half, layer in zip("ab", unit, strict=True)
     }
     for name, (convolution, norm) in layers.items():
-        convolution.weight.data = params[f"{name}.weight"].clone()
+        convolution.weight.data = params[f"{name}.weight"].clone().view_as(convolution.weight)
         norm.weight.data, norm.bias.data = params[f"{name}.scale"].clone(), params[f"{name}.shift"].clone()
     plain.head.weight.data, plain.head.bias.data = params["head.weight"].clone(), params["head.bias"].clone()
     return plain
@@ -64,7 +64,8 @@ def test_both_sides_train_the_same_network(spec):
     torch.testing.assert_close(ours, theirs)
     torch.nn.functional.cross_entropy(ours, y).backward()
     torch.nn.functional.cross_entropy(theirs, y).backward()
-    torch.testing.assert_close(params["stem.weight"].grad, next(plain.parameters()).grad)
+    gradient = next(plain.parameters()).grad
+    torch.testing.assert_close(params["stem.weight"].grad.view_as(gradient), gradient)
     assert sum(p.numel() for p in params.values()) == sum(p.numel() for p in plain.parameters())
 
 
@@ -121,7 +122,7 @@ def test_growth_is_the_slope_of_the_logarithms(monkeypatch):
     """By a clock that says the square of what grows."""
     monkeypatch.setattr(bench, "GROWTH", {"width": ((2, 4, 8), lambda width: [(BLOCKS.but(width=width), 0)])})
     monkeypatch.setattr(bench, "_seconds_a_step", lambda part, *_: part[0][0].net.width ** 2 / 1000)
-    assert bench.growth().rows == [("width", "2, 4, 8", "4, 16, 64", "2.00")]
+    assert bench.grown(bench.growth()).rows == [("width", "2, 4, 8", "4, 16, 64", "2.00")]
 
 
 def test_a_step_is_timed_and_a_process_takes_memory():
@@ -137,7 +138,8 @@ def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, 
     path = tmp_path / "bench.json"
     assert main(["bench", "--json", str(path)]) == 0
     said = capsys.readouterr()
-    (row,) = json.loads(path.read_text())
+    written = json.loads(path.read_text())
+    (row,) = written["workloads"]
     assert "where the time goes" in said.out and f"{row['ratio']:.2f}" in said.out and "tiny" in said.err
     ours, plain = row["jobs_an_hour"], row["plain_jobs_an_hour"]
     assert len(ours) == len(plain) == bench.ROUNDS and min(ours + plain) > 0
@@ -145,11 +147,9 @@ def test_bench_prints_both_tables_and_writes_what_it_measured(tmp_path, capsys, 
     assert row["gflop_a_job"] == pytest.approx(10 * bench.work(TINY))
     found = Workload("tiny", TINY, 20), ours, plain, row["gflop_a_job"]
     assert bench.Throughput(*found).share([3600.0], row["gflop_a_job"]) == 1  # a job a second, at a job's work a second
-    assert {
-        "hardware",
-        "versions",
-        "ceiling_gflop_s",
-        "share_of_ceiling",
-        "where_the_time_goes",
-        "peak_megabytes",
-    } <= set(row)
+    assert from_flat(row["spec"]) == TINY
+    assert row["core_seconds_a_step"] == pytest.approx(3600 / statistics.median(ours) / 20)
+    assert {"share_of_ceiling", "where_the_time_goes", "peak_megabytes"} <= set(row)
+    assert {"hardware", "versions", "ceiling_gflop_s"} <= set(written)
+    assert written["work_exponent"] == written["growth"][0]["exponent"] / 2
+    assert f"| {row['workload']}" in written["tables"][0] and len(written["tables"]) == 3

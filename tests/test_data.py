@@ -1,17 +1,23 @@
 import os
+import pickle
 import random
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 
 import numpy as np
 import pytest
 import torch
+from torchvision import datasets
 
-from whyresnets import data
+from whyresnets import data, fetching
 from whyresnets.training.augmentation import augmentation_draws, augmented
 
 
@@ -33,7 +39,7 @@ def test_digits_are_those_of_scikit_learn():
 
 def test_mnist1d_has_its_shape_its_ten_classes_and_its_checksum():
     ours = data.load("mnist1d")
-    assert ours.x_train.shape == (4000, 1, 40) and ours.x_test.shape == (1000, 1, 40) and ours.channels == 1
+    assert ours.x_train.shape == (4000, 1, 40) and ours.x_test.shape == (1000, 1, 40)
     assert {ours.x_train.dtype, ours.x_test.dtype} == {torch.float32}
     assert {ours.y_train.dtype, ours.y_test.dtype} == {torch.int64}
     assert (ours.y_train.bincount() + ours.y_test.bincount()).tolist() == [500] * 10
@@ -160,8 +166,6 @@ def test_changed_data_are_refused(monkeypatch):
 
 @pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
 def test_absent_files_that_cannot_be_downloaded_give_one_clear_line(name, tmp_path, monkeypatch):
-    from torchvision import datasets
-
     def unreachable(*_, **__):
         raise OSError("no network")
 
@@ -190,8 +194,6 @@ def test_augment_equals_torchvision_image_by_image():
 
 def test_damaged_fashion_mnist_gives_one_clear_line(tmp_path, monkeypatch):
     """torchvision only looks whether its files are there."""
-    from torchvision import datasets
-
     folder = tmp_path / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     for kind in ("train", "t10k"):
@@ -206,9 +208,66 @@ def test_damaged_fashion_mnist_gives_one_clear_line(tmp_path, monkeypatch):
 def test_real_cifar10_loads_through_torchvision():
     if not os.environ.get("WHYRESNETS_DATA"):
         pytest.skip("WHYRESNETS_DATA is not set: it names the folder that holds cifar-10-batches-py")
-    if not (data.folder() / "cifar-10-batches-py").is_dir():
-        pytest.skip(f"no cifar-10-batches-py in {data.folder()}")
+    if not (fetching.folder() / "cifar-10-batches-py").is_dir():
+        pytest.skip(f"no cifar-10-batches-py in {fetching.folder()}")
     cifar = data.load("cifar10")
     assert cifar.x_train.shape == (50_000, 3, 32, 32) and cifar.x_test.shape == (10_000, 3, 32, 32)
     assert cifar.y_train.bincount().tolist() == [5000] * 10
     assert cifar.checksum == data.DATASETS["cifar10"].checksum
+
+
+# --- Where the files are, and why they are not ----------------------------------------------------
+
+
+def pictures(folder: Path) -> None:
+    """CIFAR-10 in small: one picture a file, pickled as torchvision reads it."""
+    folder.mkdir(parents=True)
+    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+        (folder / name).write_bytes(pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": [3]}))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
+
+
+@pytest.mark.parametrize("below", ["", "cifar-10-batches-py", "pictures/mine"])
+def test_cifar10_is_found_by_its_folder_and_by_the_one_above(below, tmp_path, monkeypatch):
+    pictures(tmp_path / (below or "cifar-10-batches-py"))
+    monkeypatch.setenv("WHYRESNETS_DATA", str(tmp_path / below))
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
+    train, test = fetching.halves("cifar10")
+    assert train.data.shape == (5, 32, 32, 3) and test.targets == [3]
+
+
+def test_damaged_files_are_named(tmp_path, monkeypatch):
+    pictures(tmp_path / "cifar-10-batches-py")
+    kind, root = datasets.CIFAR10, tmp_path
+    assert len(fetching.damaged(kind, root)) == 6 and fetching.damaged(kind, tmp_path / "elsewhere") == []
+    monkeypatch.setattr("torchvision.datasets.cifar.download_and_extract_archive", unreachable(URLError("no")))
+    monkeypatch.setenv("WHYRESNETS_DATA", str(root))
+    with pytest.raises(data.DataMissing, match=r"damaged \(data_batch_1, .*test_batch\) .* could not be downloaded"):
+        fetching.halves("cifar10")
+
+
+def unreachable(error: Exception):
+    def raising(*_, **__):
+        raise error
+
+    return raising
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (URLError(ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED")), "certificate is not accepted"),
+        (URLError(OSError("Tunnel connection failed: 407 Proxy Authentication Required")), "proxy refuses"),
+        (HTTPError("u", 407, "", Message(), None), "proxy refuses"),
+        (HTTPError("u", 503, "", Message(), None), "the server answers 503"),
+        (URLError(socket.gaierror(-2, "Name or service not known")), "no network"),
+        (URLError(ConnectionRefusedError(111, "Connection refused")), "no network"),
+        (TimeoutError("timed out"), "no network"),
+        (PermissionError(13, "Permission denied", "data"), "Permission denied"),
+        (OSError(28, "No space left on device", "data"), "No space left on device"),
+        (RuntimeError("File not found or corrupted."), "RuntimeError"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_causes_are_told_apart(error, said):
+    assert said in fetching.why(error)

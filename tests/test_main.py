@@ -8,7 +8,7 @@ import pytest
 from made import changed
 
 import whyresnets
-from whyresnets import report
+from whyresnets import report, sweeps
 from whyresnets.__main__ import main
 from whyresnets.chapters import CHAPTERS
 from whyresnets.store import records
@@ -45,8 +45,9 @@ def test_judge_trains_what_is_missing_and_compares_with_the_record(trained, in_a
     judge = ["judge", "TOY-1", "--jobs", "1", "--json", str(path)]
     assert main(judge) == 0
     shown = capsys.readouterr()
-    minutes = sum(5 * float(np.mean(runs["seconds"])) for runs in trained.values()) / 60  # as the record says
-    assert f"15 runs asked for, 15 to do on the cpu, about {minutes:.1f} minutes with 1 at a time" in shown.err
+    seconds = sum(5 * sweeps.core_seconds(runs.spec) for runs in trained.values())
+    cost = f"about {seconds:.0f} core-seconds, {seconds / 60:.1f} minutes with 1 at a time"
+    assert f"15 runs asked for, 15 to do on the cpu, {cost}" in shown.err
     assert "100%" in shown.err
     assert "Your run agrees with the book" in shown.out and not re.search(r"run \d+ of", shown.out)
     (row,) = json.loads(path.read_text())

@@ -47,7 +47,11 @@ def test_the_hash_of_a_spec_differs_from_that_of_another_family(tree):
 
 def test_a_changed_line_changes_the_hash_of_whatever_reaches_it(tree):
     conv, dense = hashes()
-    change(tree, "branch = linear(self._phi(normalise(name, h))", "branch = 2 * linear(self._phi(normalise(name, h))")
+    change(
+        tree,
+        "branch = self._branch(params, name, h, normalise)",
+        "branch = 2 * self._branch(params, name, h, normalise)",
+    )
     now = hashes()
     assert now[0] == conv and now[1] != dense  # a line of one family leaves the records of the other alone
     change(tree, "    if step < warm:\n", "    if warm > step:\n")

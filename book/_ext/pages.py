@@ -17,6 +17,7 @@ from whyresnets.chapters.degradation import CHAPTER
 from whyresnets.figures import style
 from whyresnets.kinds import BLUE
 from whyresnets.report import Table
+from whyresnets.sweeps import cost
 
 import citing
 import ledger
@@ -39,8 +40,18 @@ def parts(root: Path) -> dict[str, str]:
         "exercises": teaching.exercises(root),
         "found": ledger.found(),
         "data": trained_on(),
+        "speed": speed()[0],
+        "speed in full": "\n\n".join(speed()),
     }
     return tables | cite
+
+
+def speed() -> list[str]:
+    """The tables of the run of ``whyresnets bench`` that the package keeps: speed, where the time goes, growth."""
+    found = json.loads(cost.MEASURED.read_text(encoding="utf-8"))
+    first, *others = found["tables"]
+    versions = found["versions"]
+    return [f"{first} On {found['hardware']}, torch {versions['torch']}.", *others]
 
 
 def trained_on() -> str:

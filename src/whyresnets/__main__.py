@@ -11,8 +11,6 @@ import time
 import traceback
 from pathlib import Path
 
-import numpy as np
-
 from whyresnets import __version__, recording, report, sweeps
 from whyresnets.chapter import Chapter, NotBuilt
 from whyresnets.chapters import CHAPTERS
@@ -178,20 +176,12 @@ def _bench(options) -> int:
     _writable("--json", options.json)
     device = "cpu" if options.device == "auto" else options.device
     _has(device)
-    workloads = bench.WORKLOADS[device]
     long = "five to ten minutes" if device == "cpu" else "some minutes"
-    print(f"bench: {len(workloads)} workloads, {long}, best on a quiet machine", file=sys.stderr)
-    ceiling = bench.ceiling(device)
-    results, shares = [], {}
-    for workload in workloads:
-        print(f"bench: {workload.says}", file=sys.stderr)
-        results.append(bench.throughput(workload, device))
-        shares[workload.says] = bench.shares(workload.spec, device)
-    tables = [bench.speed(results, ceiling), bench.where(shares), *([bench.growth()] if device == "cpu" else [])]
-    print("\n\n".join(map(str, tables)))
+    print(f"bench: {len(bench.WORKLOADS[device])} workloads, {long}, best on a quiet machine", file=sys.stderr)
+    found = bench.measured(device, lambda says: print(f"bench: {says}", file=sys.stderr))
+    print("\n\n".join(map(str, found.tables)))
     if options.json is not None:
-        rows = [bench.as_json(result, shares[result.workload.says], ceiling, device) for result in results]
-        write_json(Path(options.json), rows)
+        write_json(Path(options.json), found.as_json())
     return 0
 
 
@@ -305,13 +295,12 @@ def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
     jobs = options.jobs or (1 if workers.device == "cuda" else sweeps.cores())
     missing = sweeps.missing(plan, workers)
     total = sum(len(seeds) for _, seeds in plan.values())
-    recorded = chapter.recorded() | chapter.recorded(options.scale)
-    seconds = {runs.spec: float(np.mean(runs["seconds"])) for runs in recorded.values()}
-    known = [seconds[spec] for spec, _ in missing if spec in seconds]
     where = f"by the workers of {workers.scheduler}" if workers.scheduler else f"on the {workers.device}"
     cost = f"{total} runs asked for, {len(missing)} to do {where}"
-    if missing and len(known) == len(missing) and not workers.scheduler and workers.device == "cpu":
-        cost += f", about {sum(known) / jobs / 60:.1f} minutes with {jobs} at a time"
+    if missing and not workers.scheduler and workers.device == "cpu":
+        seconds = sum(sweeps.core_seconds(spec) for spec, _ in missing)
+        budget = f" (the budget of a live plan is {sweeps.LIVE})" if getattr(options, "live", False) else ""
+        cost += f", about {seconds:.0f} core-seconds{budget}, {seconds / jobs / 60:.1f} minutes with {jobs} at a time"
     print(f"{chapter.title}: {cost}", file=sys.stderr)
     return sweeps.run(plan, jobs, chapter.title, workers)
 

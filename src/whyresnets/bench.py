@@ -15,7 +15,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import joblib
@@ -29,10 +29,10 @@ from torchvision.datasets import CIFAR10
 
 from whyresnets import data, sweeps
 from whyresnets.nets.architecture import Conv, Dense
-from whyresnets.nets.conv import option_a
 from whyresnets.report import Table
 from whyresnets.spec import SGD, Spec, Task
 from whyresnets.store.provenance import hardware, versions
+from whyresnets.sweeps.local import hold_memory
 from whyresnets.sweeps.sweep import TOGETHER, parts_of
 from whyresnets.sweeps.workers import Part
 from whyresnets.training.augmentation import PAD
@@ -45,6 +45,7 @@ ROUNDS = 5  # of each side, in turns; their median counts
 IMAGES = {"cpu": 2048, "cuda": 50_000}
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product is the ceiling (chosen by us)
 TRIES = 15  # of each way to multiply them; the fastest counts (chosen by us)
+PROFILED = 20  # steps: a profile keeps every operation (chosen by us)
 READERS = 8  # processes of the plain loop's DataLoader beside a GPU, at most (chosen by us)
 
 
@@ -108,6 +109,7 @@ def dataset(name: str, device: str = "cpu") -> data.Dataset:
 def ours(part: Part, device: str = "cpu") -> list[list[float]]:
     """Some seeds as a process of the library trains them, on one thread; each one's loss at each step, in nats (T,)."""
     torch.set_num_threads(1)
+    hold_memory()
     spec = part[0][0]
     starts = [begin(*job, dataset(spec.task.data, device), device) for job in part]
     return [read["curve"].tolist() for read in descend(spec, starts)]
@@ -155,8 +157,14 @@ class PlainNet(nn.Module):
         """Class scores (B, classes)."""
         h = F.relu(self.stem(x))
         for (first, second), shape in zip(self.units, self.shapes, strict=True):
-            h = F.relu(second(F.relu(first(h))) + option_a(h, *shape))
+            h = F.relu(second(F.relu(first(h))) + shortcut(h, *shape))
         return self.head(h.flatten(2).mean(2))
+
+
+def shortcut(h: Tensor, more: int, stride: int) -> Tensor:
+    """He et al.'s option A for (B, channels, length) and (B, channels, height, width)."""
+    kept = h[..., ::stride] if h.ndim == 3 else h[..., ::stride, ::stride]
+    return F.pad(kept, (*(h.ndim - 2) * (0, 0), 0, more)) if more else h
 
 
 class Pictures(CIFAR10):
@@ -278,16 +286,23 @@ GROWTH: dict[str, tuple[tuple[int, ...], Callable[[int], Part]]] = {
 }
 
 
-def growth(steps: int = 20, rounds: int = 3) -> Table:
-    """How the time of a step on one thread grows with blocks, width and seeds: milliseconds, and the exponent."""
-    rows = []
-    for name, (values, part_of) in GROWTH.items():
-        seconds = [_seconds_a_step(part_of(value), steps, rounds) for value in values]
-        exponent = np.polyfit(np.log(values), np.log(seconds), 1)[0]
-        times = ", ".join(f"{1000 * s:.3g}" for s in seconds)
-        rows.append((name, ", ".join(map(str, values)), times, f"{exponent:.2f}"))
-    note = f"Else {DEEP.depth - 2} blocks, width {DEEP.width}, batches of {BLOCKS.task.batch}, 10 seeds."
-    return Table(("what grows", "from, over, to", "milliseconds a step", "exponent"), rows, note)
+@dataclass(frozen=True)
+class Growth:
+    """The ``seconds`` of a step on one thread at each of the ``values`` of ``what`` grows, and the ``exponent``."""
+
+    what: str
+    values: tuple[int, ...]
+    seconds: tuple[float, ...]
+    exponent: float
+
+
+def growth(steps: int = 20, rounds: int = 3) -> list[Growth]:
+    """How the time of a step grows with blocks, width and seeds."""
+    found = []
+    for what, (values, part_of) in GROWTH.items():
+        seconds = tuple(_seconds_a_step(part_of(value), steps, rounds) for value in values)
+        found.append(Growth(what, values, seconds, float(np.polyfit(np.log(values), np.log(seconds), 1)[0])))
+    return found
 
 
 def _seconds_a_step(part: Part, steps: int, rounds: int) -> float:
@@ -360,6 +375,7 @@ def shares(spec: Spec, device: str = "cpu") -> dict[str, float]:
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler reports the GPUs that it did not find
     torch.set_num_threads(1)
+    spec = spec.but(steps=min(spec.optimiser.steps, PROFILED)) if device == "cpu" else spec
     part = [(spec, seed) for seed in range(TOGETHER if spec.together else 1)]
     ours(part, device)
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (device == "cuda")
@@ -400,19 +416,71 @@ def where(spent: Mapping[str, Mapping[str, float]]) -> Table:
     return Table(("where the time goes", *kinds), rows, "Profiled, which makes dispatch look dearer than it is.")
 
 
-def as_json(result: Throughput, shares: Mapping[str, float], ceiling: float, device: str) -> dict:
-    """What ``bench --json`` writes of a workload."""
-    return {
-        "workload": result.workload.says,
-        "steps": result.workload.job,
-        "jobs_an_hour": result.ours,
-        "plain_jobs_an_hour": result.plain,
-        "ratio": result.ratio,
-        "gflop_a_job": result.gflop,
-        "ceiling_gflop_s": ceiling,
-        "peak_megabytes": result.megabytes,
-        "share_of_ceiling": result.share(result.ours, ceiling),
-        "where_the_time_goes": dict(shares),
-        "hardware": hardware(device),
-        "versions": versions(),
-    }
+def grown(found: Sequence[Growth]) -> Table:
+    """A row for each of what :func:`growth` found: milliseconds a step, and the exponent."""
+    rows = []
+    for row in found:
+        times = ", ".join(f"{1000 * seconds:.3g}" for seconds in row.seconds)
+        rows.append((row.what, ", ".join(map(str, row.values)), times, f"{row.exponent:.2f}"))
+    note = f"Else {DEEP.depth - 2} blocks, width {DEEP.width}, batches of {BLOCKS.task.batch}, {TOGETHER} seeds."
+    return Table(("what grows", "from, over, to", "milliseconds a step", "exponent"), rows, note)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that ``whyresnets bench`` measured on a ``device``: ``results`` and ``growth``.
+
+    The ``ceiling`` is in 1e9 operations a second; ``shares`` say of each workload where the time goes.
+    """
+
+    device: str
+    ceiling: float
+    results: list[Throughput]
+    shares: dict[str, dict[str, float]]
+    growth: list[Growth]
+
+    @property
+    def tables(self) -> list[Table]:
+        """Speed, where the time goes, and how it grows."""
+        more = [grown(self.growth)] if self.growth else []
+        return [speed(self.results, self.ceiling), where(self.shares), *more]
+
+    def as_json(self) -> dict:
+        """What ``bench --json`` writes; :mod:`whyresnets.sweeps.cost` reads it."""
+        (width,) = [row.exponent for row in self.growth if row.what == "width"] or [math.nan]
+        return {
+            "workloads": [self._workload(result) for result in self.results],
+            "growth": [asdict(row) for row in self.growth],
+            "work_exponent": width / 2,  # the work of a layer is its width squared
+            "ceiling_gflop_s": self.ceiling,
+            "tables": [table._repr_markdown_() for table in self.tables],
+            "hardware": hardware(self.device),
+            "versions": versions(),
+        }
+
+    def _workload(self, result: Throughput) -> dict:
+        hourly = statistics.median(result.ours)
+        return {
+            "workload": result.workload.says,
+            "spec": result.workload.spec.flat(),
+            "steps": result.workload.job,
+            "jobs_an_hour": result.ours,
+            "plain_jobs_an_hour": result.plain,
+            "ratio": result.ratio,
+            "core_seconds_a_step": 3600 * sweeps.cores() / hourly / result.workload.job,
+            "gflop_a_job": result.gflop,
+            "peak_megabytes": result.megabytes,
+            "share_of_ceiling": result.share(result.ours, self.ceiling),
+            "where_the_time_goes": self.shares[result.workload.says],
+        }
+
+
+def measured(device: str, say: Callable[[str], None]) -> Bench:
+    """Every workload of ``device``, one after the other; ``say`` hears which one is under way."""
+    most = ceiling(device)
+    results, spent = [], {}
+    for workload in WORKLOADS[device]:
+        say(workload.says)
+        results.append(throughput(workload, device))
+        spent[workload.says] = shares(workload.spec, device)
+    return Bench(device, most, results, spent, growth() if device == "cpu" else [])

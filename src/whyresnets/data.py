@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from whyresnets import fetching
+from whyresnets.fetching import DataMissing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-DOWNLOAD_TIMEOUT = 30  # seconds without an answer; chosen by us
 GAUSSIAN_POINTS = 256  # to learn, and as many to test; chosen by us
 TRAIN_DIGITS = 1400  # of 1,797; chosen by us: the rest, 397, are for testing
 
@@ -30,6 +29,7 @@ class About:
     outputs : of a network for these data: classes, or the numbers that a teacher says
     labelled : whether its points have classes of their own; others need a teacher
     images : whether its inputs are images, which may be cropped and mirrored
+    pixels : of an input, or its places
     """
 
     load: Callable[[str], Dataset]
@@ -37,10 +37,7 @@ class About:
     outputs: int = 10
     labelled: bool = True
     images: bool = True
-
-
-class DataMissing(Exception):
-    """The files of a data set, or the package that makes it, are not at hand; the message says what to do."""
+    pixels: int = 64
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,6 @@ class Dataset:
     y_test: Tensor
     checksum: str
 
-    @property
-    def channels(self) -> int:
-        """Number of input channels, dimensionless."""
-        return self.x_train.shape[1]
-
 
 @functools.cache
 def load(name: str = "digits") -> Dataset:
@@ -83,15 +75,6 @@ def load(name: str = "digits") -> Dataset:
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}")
     return DATASETS[name].load(name)
-
-
-def folder() -> Path:
-    """Where CIFAR-10 and Fashion-MNIST are looked for: ``WHYRESNETS_DATA``, else the user's cache folder."""
-    if named := os.environ.get("WHYRESNETS_DATA"):
-        return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("whyresnets")) / "data"
 
 
 def _digits(name: str) -> Dataset:
@@ -154,34 +137,13 @@ def _mnist1d(name: str) -> Dataset:
 
 def _from_torchvision(name: str) -> Dataset:
     import torch
-    from torchvision import datasets
 
-    kind = {"cifar10": datasets.CIFAR10, "fashion_mnist": datasets.FashionMNIST}[name]
-    root = folder()
     halves = []
-    for train in (True, False):
-        try:
-            found = kind(root, train=train, download=False)
-        except Exception:  # a RuntimeError if they are absent; if they are damaged, of any kind
-            found = _download(kind, root, train, name)
+    for found in fetching.halves(name):
         x = torch.as_tensor(found.data).float() / 255
         x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x.unsqueeze(1)
         halves += [x.contiguous(), torch.as_tensor(found.targets)]
     return _dataset(name, *halves)
-
-
-def _download(kind, root: Path, train: bool, name: str):
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    try:
-        return kind(root, train=train, download=True)
-    except Exception as error:  # whatever the network says, the reader can do one thing
-        raise DataMissing(
-            f"{name} is not whole in {root} and could not be downloaded ({type(error).__name__}): "
-            f"put torchvision's files for it there, or name their folder in WHYRESNETS_DATA"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(patience)
 
 
 def _dataset(name: str, x_train: Tensor, y_train: Tensor, x_test: Tensor, y_test: Tensor) -> Dataset:
@@ -191,7 +153,7 @@ def _dataset(name: str, x_train: Tensor, y_train: Tensor, x_test: Tensor, y_test
     found = checksum.hexdigest()
     if found != (DATASETS[name].checksum or found):
         raise DataMissing(
-            f"{name} is damaged or not the expected version: remove it from {folder()} and fetch it again"
+            f"{name} is damaged or not the expected version: remove it from {fetching.folder()} and fetch it again"
         )
     mean, scale = x_train.mean(0), (x_train - x_train.mean(0)).std()
     return Dataset(name, (x_train - mean) / scale, y_train, (x_test - mean) / scale, y_test, found)
@@ -200,14 +162,18 @@ def _dataset(name: str, x_train: Tensor, y_train: Tensor, x_test: Tensor, y_test
 # Fashion-MNIST has no checksum: its files were not at hand; torchvision checks them as it downloads.
 DATASETS = {
     "digits": About(_digits, "5dcddd1b7a82872949a086a467f6beabd8db244b932513d22f6bf83400205648"),
-    "digits-4x4": About(_digits, "f42465bcce1fd2ffe66f7867bd66b271be20041dbc1c4f80232eaf9c98c553f1"),
+    "digits-4x4": About(_digits, "f42465bcce1fd2ffe66f7867bd66b271be20041dbc1c4f80232eaf9c98c553f1", pixels=16),
     "gaussian-2": About(
-        _gaussian, "09fecc078fbf8f6aa8eee3f46206b5bd214bbbe5f0138f448b78a72e2dd6d919", outputs=1, labelled=False
+        _gaussian, "09fecc078fbf8f6aa8eee3f46206b5bd214bbbe5f0138f448b78a72e2dd6d919", 1, labelled=False, pixels=2
     ),
     "gaussian-4": About(
-        _gaussian, "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac", outputs=3, labelled=False
+        _gaussian, "1c3674085f11a750f7ccef4acce018ccbbfc1d40e2e771390bcc06f684417dac", 3, labelled=False, pixels=4
     ),
-    "mnist1d": About(_mnist1d, "52ff3c2747ca40b48758a7efe90688c840d34e77a104b571b49d222c061a6278", images=False),
-    "cifar10": About(_from_torchvision, "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28"),
-    "fashion_mnist": About(_from_torchvision),
+    "mnist1d": About(
+        _mnist1d, "52ff3c2747ca40b48758a7efe90688c840d34e77a104b571b49d222c061a6278", images=False, pixels=40
+    ),
+    "cifar10": About(
+        _from_torchvision, "29cb2ad53a4b83dc13a413c44675ac385e4656a3cfdf151ff071d7b1f3789d28", pixels=1024
+    ),
+    "fashion_mnist": About(_from_torchvision, pixels=784),
 }

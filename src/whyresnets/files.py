@@ -25,7 +25,7 @@ def refuse_unwritable(path: Path) -> None:
             pass
 
 
-def write_json(path: Path, rows: list[dict]) -> None:
+def write_json(path: Path, rows: list | dict) -> None:
     """Write the whole file or leave the old one as it was."""
     text = json.dumps(rows, indent=1) + "\n"
     whole = path.resolve()  # where a link leads

@@ -193,7 +193,9 @@ class Spec:
         if self.task.augment:
             raise ValueError("a fully connected net knows no picture to crop: choose augment=False, or a Conv")
         if self.optimiser.precision == "bfloat16":
-            raise ValueError("a fully connected net has 32 or 64 bits: choose precision='float32' or 'float64'")
+            raise ValueError(
+                "nets that are trained together have 32 or 64 bits: choose precision='float32' or 'float64'"
+            )
 
     def _refuse_in_post(self, net: Dense) -> None:
         task, optimiser = self.task, self.optimiser
@@ -214,7 +216,7 @@ class Spec:
     def _refuse_outside_post(self) -> None:
         task, optimiser = self.task, self.optimiser
         alien = {"targets": task.targets != "labels", "point": task.point, "bias_pull": optimiser.bias_pull}
-        alien["spectra"] = self.readings.spectra and not self.together  # a matrix of P x P
+        alien["spectra"] = self.readings.spectra and self.net.family == "conv"  # a matrix of P x P
         if named := [name for name, is_set in alien.items() if is_set]:
             raise ValueError(f"{', '.join(named)} need a Dense of the order 'post': choose that, or leave them")
 
@@ -269,8 +271,11 @@ class Spec:
 
     @property
     def together(self) -> bool:
-        """Whether its seeds, and those of its likes at other rates, are trained together as one batch of matrices."""
-        return self.net.family != "conv"
+        """Whether its seeds, and those of its likes at other rates, are trained together, operation by operation.
+
+        Fully connected nets are, and convolutional ones of signals: single ones have too little to do.
+        """
+        return self.net.family != "conv" or not data.DATASETS[self.task.data].images
 
     @property
     def question(self) -> str:

@@ -13,7 +13,7 @@ from whyresnets.claims.verdicts import LIVE_SEEDS, RECORD_SEEDS, judge
 from whyresnets.nets.architecture import Dense, skips_layers
 from whyresnets.stats import loss_band
 from whyresnets.store import records
-from whyresnets.sweeps.sweep import cost
+from whyresnets.sweeps import core_seconds
 from whyresnets.training.runs import Runs
 
 LIVE_BUDGET = 240  # core-seconds of a chapter's live plan (chosen by us: minutes on a laptop)
@@ -91,7 +91,9 @@ def test_the_record_comes_out_again(chapter):
     """
     recorded, seed, cheapest = chapter.recorded(), 3, {}
     specs = chapter.specs()
-    for arm in sorted((arm for arm, spec in specs.items() if spec.optimiser.steps), key=lambda a: -cost(specs[a])):
+    for arm in sorted(
+        (arm for arm, spec in specs.items() if spec.optimiser.steps), key=lambda a: -core_seconds(specs[a])
+    ):
         net, optimiser = specs[arm].net, specs[arm].optimiser
         cheapest[net.rule == "plain", net.family, getattr(net, "order", ""), optimiser.project, optimiser.spread] = arm
     assert len(cheapest) >= 2

@@ -12,7 +12,7 @@ from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.rules import RULES, join
 from whyresnets.nets.surgery import procrustes
 from whyresnets.spec import SGD, Spec, Task
-from whyresnets.training.start import generator
+from whyresnets.training.start import generator, stacked
 from whyresnets.training.train import train
 
 PAPER = (16, 32, 64)  # channels of the three stages
@@ -45,7 +45,8 @@ def test_logits_equal_the_network_written_out_with_modules(rule, dimensions):
         weight = params[f"{name}.weight"]
         conv = kinds[0](weight.shape[1], weight.shape[0], 3, stride, 1, bias=False, dtype=x.dtype)
         norm = kinds[1](weight.shape[0], dtype=x.dtype)
-        conv.weight.data, norm.weight.data, norm.bias.data = weight, params[f"{name}.scale"], params[f"{name}.shift"]
+        kernel = weight if dimensions == 2 else weight.squeeze(2)
+        conv.weight.data, norm.weight.data, norm.bias.data = kernel, params[f"{name}.scale"], params[f"{name}.shift"]
         return norm(conv(h))
 
     h = F.relu(layer("stem", x))
@@ -73,13 +74,17 @@ def test_pre_activation_equals_the_network_written_out(rule, norm, head_norm, al
     def active(name, h):
         return F.relu(batch_norm(params, name, h))
 
-    h = convolution(x, params["stem.weight"], padding=1)
+    def kernel(name):
+        weight = params[f"{name}.weight"]
+        return weight if dimensions == 2 else weight.squeeze(2)
+
+    h = convolution(x, kernel("stem"), padding=1)
     for stage in range(3):
         if stage:
             h = torch.einsum("oi,bi...->bo...", params[f"{stage}.transition.weight"].flatten(1), h[every_second])
         for unit in (f"{stage}.0", f"{stage}.1"):
-            branch = convolution(active(f"{unit}.a", h), params[f"{unit}.a.weight"], padding=1)
-            branch = convolution(active(f"{unit}.b", branch), params[f"{unit}.b.weight"], padding=1)
+            branch = convolution(active(f"{unit}.a", h), kernel(f"{unit}.a"), padding=1)
+            branch = convolution(active(f"{unit}.b", branch), kernel(f"{unit}.b"), padding=1)
             h = batch_norm(params, f"{unit}.sum", JOINED[rule](h, (1 if alpha is None else alpha) * branch))
     expected = active("last", h).flatten(2).mean(2) @ params["head.weight"].T + params["head.bias"]
     assert torch.allclose(net.logits(params, x), expected, atol=1e-12)
@@ -115,11 +120,10 @@ def test_in_one_dimension_a_net_is_one_of_images_of_a_single_row(rule, order, no
     x = x.flatten(2)[..., :19]
     wide = dict(params)
     for name, p in params.items():
-        if p.ndim == 3:
-            wide[name] = F.pad(p.unsqueeze(2), (0, 0, 1, 1)) if p.shape[2] == 3 else p.unsqueeze(2)
+        if p.ndim == 4 and p.shape[3] == 3:
+            wide[name] = F.pad(p, (0, 0, 1, 1))
     assert torch.allclose(line.logits(params, x), image.logits(wide, x.unsqueeze(2)), atol=1e-12)
-    grown = line.states(params, x)[-1]
-    assert grown.shape == (6, 5, 5) == image.states(wide, x.unsqueeze(2))[-1].squeeze(2).shape
+    assert line.states(params, x)[-1].shape == (6, 5, 1, 5) == image.states(wide, x.unsqueeze(2))[-1].shape
 
 
 def test_initialisation_in_one_dimension_has_the_variance_of_he():
@@ -145,7 +149,7 @@ def test_transitions_in_one_dimension_have_the_condition_number_of_their_matrice
     net = ConvNet(16, widths=(3, 4, 5), channels=1, order="pre", dimensions=1)
     params, _, _ = drawn(net)
     names = ("1.transition.weight", "2.transition.weight")
-    expected = torch.stack([torch.linalg.cond(params[name][:, :, 0]) for name in names])
+    expected = torch.stack([torch.linalg.cond(params[name][:, :, 0, 0]) for name in names])
     assert torch.allclose(condition_number(net, params), expected)
     even = params | {name: procrustes(params[name]) for name in names}
     assert torch.allclose(condition_number(net, even), torch.ones(2, dtype=torch.float64))
@@ -186,7 +190,38 @@ def test_circular_padding_in_one_dimension_has_no_border():
         net = ConvNet(8, padding=padding, widths=(3, 3, 3), channels=1, dimensions=1)
         params, _, x = drawn(net)
         first, shifted = net.states(params, x[:, :, 0])[1], net.states(params, x[:, :, 0].roll(2, 2))[1]
-        assert torch.allclose(first.roll(2, 2), shifted, atol=1e-10) is moves
+        assert torch.allclose(first.roll(2, 3), shifted, atol=1e-10) is moves
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"depth": 14, "rule": "residual"},
+        {"depth": 14, "rule": "half", "alpha": 0.5, "norm": "none", "padding": "circular"},
+        {"depth": 16, "rule": "shuffled", "alpha": 0.5, "order": "pre"},
+        {"depth": 16, "rule": "residual", "order": "pre", "norm": "frozen"},
+        {"depth": 16, "rule": "plain", "order": "pre", "norm": "sum", "head_norm": "none"},
+    ],
+    ids=str,
+)
+def test_several_nets_side_by_side_are_those_one_by_one(how, dimensions):
+    """Logits, their gradients and running statistics, in float64: each net has inputs and parameters of its own."""
+    net, nets = ConvNet(**how, widths=(3, 4, 5), channels=2, dimensions=dimensions), []
+    for seed in range(3):
+        params, running, x = drawn(net, seed=seed)
+        nets.append((params, running, x if dimensions == 2 else x.flatten(2)[..., :19]))
+    params, running = (stacked([one[part] for one in nets]) for part in (0, 1))
+    trained = {name: p.requires_grad_() for name, p in params.items() if not name.endswith((".mean", ".var"))}
+    together = net.logits(params | trained, torch.stack([x for *_, x in nets]), running or None)
+    gradients = dict(zip(trained, torch.autograd.grad(together.square().sum(), trained.values()), strict=True))
+    for i, (params, kept, x) in enumerate(nets):
+        mine = {name: p.requires_grad_() for name, p in params.items() if name in trained}
+        logits = net.logits(params | mine, x, kept or None)
+        assert torch.allclose(together[i], logits, atol=1e-12)
+        for name, gradient in zip(mine, torch.autograd.grad(logits.square().sum(), mine.values()), strict=True):
+            assert torch.allclose(gradients[name][i], gradient, rtol=1e-9, atol=1e-10), name
+        assert all(torch.allclose(running[name][i], kept[name], atol=1e-12) for name in kept)
 
 
 # --- Rules, start, statistics -------------------------------------------------------------------

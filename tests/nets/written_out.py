@@ -10,8 +10,8 @@ def orhan_net(depth, rule="plain", width=10, features=16, outputs=10, **how) -> 
     return DenseNet(**vars(after_orhan(depth, rule, width, **how)), features=features, outputs=outputs)
 
 
-def drawn(net, batch=6, size=8, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(3)
+def drawn(net, batch=6, size=8, dtype=torch.float64, seed=3):
+    generator = torch.Generator().manual_seed(seed)
     params, running = net.initial(generator, dtype)
     return params, running, torch.randn(batch, net.channels, size, size, generator=generator, dtype=dtype)
 

@@ -8,7 +8,7 @@ import torch
 
 from whyresnets import data
 from whyresnets.measures.convolution import singular_values
-from whyresnets.nets.architecture import Conv, Dense, after_orhan
+from whyresnets.nets.architecture import Conv, Dense, after_orhan, skips_layers
 from whyresnets.nets.build import build
 from whyresnets.spec import SGD, Readings, Spec, Task
 from whyresnets.training import descent
@@ -322,10 +322,23 @@ BLOCKS = {
     "dense, scalars": DENSE.but(norm="none", rule="shuffled", alpha=0.5, head_norm="batch"),
     "dense, frozen": DENSE.but(norm="frozen", activation="abs", untrained=("affine",)),
     "dense, projected": DENSE.but(norm="sum", project="units", momentum_start=-0.2),
+    "dense, 3 units, batches of 22": DENSE.but(width=3, batch=22, signals=False),
+}
+PRE = Conv(10, "shuffled", (16, 32, 64), order="pre")
+LINES = Spec(Conv(8, "residual", (2, 3, 4)), Task("mnist1d", batch=22), SGD(steps=6), Readings(True, (0, 6)))
+SIGNALS = {
+    "signals": LINES.but(widths=(16, 32, 64)),
+    "signals, batches of 7": LINES.but(widths=(16, 32, 64), batch=7),
+    "signals, narrow": LINES,
+    "signals, scalars": LINES.but(norm="none", alpha=0.5, rule="half", padding="circular"),
+    "signals, pre": LINES.but(
+        net=Conv(10, "shuffled", (16, 32, 64), order="pre"), project="units", momentum_start=-0.2
+    ),
+    "signals, frozen": LINES.but(net=Conv(10, "plain", (2, 3, 4), norm="frozen", order="pre"), untrained=("affine",)),
 }
 UNTRAINED = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
 ODD = TOGETHER.but(width=5, spectra=())
-ALL_TOGETHER = {"labels": TOGETHER, "odd": ODD, "teacher": STUDENT, "pulled": PULLED, **NORMALISED, **BLOCKS}
+ALL_TOGETHER = {"labels": TOGETHER, "odd": ODD, "teacher": STUDENT, "pulled": PULLED, **NORMALISED, **BLOCKS, **SIGNALS}
 
 
 @pytest.mark.parametrize("spec", ALL_TOGETHER.values(), ids=ALL_TOGETHER)
@@ -386,7 +399,7 @@ def test_training_together_equals_plain_sgd_written_out(spec):
         project(spec, start.net, params)
     read = train(spec, 4)
     assert read["curve"] == pytest.approx(losses, rel=1e-9)
-    if spec.readings.watch and spec.net.order == "post":
+    if spec.readings.watch and skips_layers(spec.net):
         below = [min(loss, np.log(10)) for loss in losses]
         expected = [np.mean(below[:step]) if step else np.nan for step in spec.readings.watch]
         assert read["watched_capped_curve"] == pytest.approx(expected, nan_ok=True)

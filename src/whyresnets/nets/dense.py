@@ -12,7 +12,7 @@ from whyresnets.nets.architecture import DRAWN_SKIPS, Dense
 from whyresnets.nets.network import Network, Normaliser, Params, normalisation, nudged, random_rotation
 from whyresnets.nets.rules import join
 from whyresnets.nets.skip import NEAR, Skips
-from whyresnets.nets.vectors import as_vectors, linear, standardised, times
+from whyresnets.nets.vectors import as_vectors, bn_relu_linear, linear, standardised, times
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,22 @@ class DenseNet(Dense, Skips, Network):
         first = params["stem.weight"]
         yield (h := nudged(linear(as_vectors(x, first), first), nudges, 0))
         for i, (name, *_) in enumerate(self.units, start=1):
-            branch = linear(self._phi(normalise(name, h)), params[f"{name}.weight"])
-            branch = self._scaled(params, name, branch)
+            branch = self._branch(params, name, h, normalise)
+            if self.alpha is not None:  # De and Smith 2020, SkipInit
+                branch = times(params[f"{name}.alpha"], branch)
             if responses is not None:
                 responses.append(branch)
             h = normalise(f"{name}.sum", join(self.rule, h, branch, batch=-2))
             yield (h := nudged(h, nudges, i))
+
+    def _branch(self, params: Params, name: str, h: Tensor, normalise: Normaliser) -> Tensor:
+        weight = params[f"{name}.weight"]
+        if weight.ndim == 2 or self.activation != "relu" or not normalise.by_batch(name):
+            return linear(self._phi(normalise(name, h)), weight)
+        scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
+        branch, mean, var = bn_relu_linear(h, scale, shift, weight, self.eps)
+        normalise.keep(name, mean, var, h.shape[1])
+        return branch
 
     # --- Order "post" ---
 

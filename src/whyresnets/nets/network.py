@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from whyresnets.nets.architecture import BN_EPS
-from whyresnets.nets.vectors import standardised, times
+from whyresnets.nets.vectors import standardised
 
 Params = dict[str, Tensor]
 
@@ -46,26 +46,38 @@ class Normaliser:
         if f"{name}.scale" not in self.params:
             return h
         scale, shift = self.params[f"{name}.scale"], self.params[f"{name}.shift"]
-        if scale.ndim == 2:
+        if scale.ndim == 2 and h.ndim == 3:
             return self._of_several(name, h) * scale.unsqueeze(1) + shift.unsqueeze(1)
-        if f"{name}.mean" in self.params:  # frozen: constants of the network
-            kept = self.params[f"{name}.mean"], self.params[f"{name}.var"]
-            return F.batch_norm(h, *kept, scale, shift, self.measuring, 1.0, self.eps)
-        mean, var = (self.running[f"{name}.{part}"] if self.running else None for part in ("mean", "var"))
+        # Several convolutional nets have their channels side by side: their parameters, (S, D), too.
+        scale, shift = scale.flatten(), shift.flatten()
+        if self.frozen(name):  # constants of the network
+            kept = [self.params[f"{name}.{part}"].flatten() for part in ("mean", "var")]
+            return F.batch_norm(h, kept[0], kept[1], scale, shift, self.measuring, 1.0, self.eps)
+        mean, var = (self.running[f"{name}.{part}"].flatten() if self.running else None for part in ("mean", "var"))
         return F.batch_norm(h, mean, var, scale, shift, self.training, BN_MOMENTUM, self.eps)
+
+    def frozen(self, name: str) -> bool:
+        """Whether its means and variances were measured once."""
+        return f"{name}.mean" in self.params
+
+    def by_batch(self, name: str) -> bool:
+        """Whether the batch at hand normalises."""
+        return f"{name}.scale" in self.params and self.training and not self.frozen(name)
 
     def _of_several(self, name: str, h: Tensor) -> Tensor:
         """The states of several fully connected nets, (S, B, D), normalised: what F.batch_norm does for one."""
-        frozen = f"{name}.mean" in self.params
-        if kept := self.params if frozen else None if self.training else self.running:
+        if kept := self.params if self.frozen(name) else None if self.training else self.running:
             mean, var = (kept[f"{name}.{part}"].unsqueeze(1) for part in ("mean", "var"))
             return (h - mean) * (var + self.eps).rsqrt()
         normal, mean, var = standardised(h, 1, self.eps)
+        self.keep(name, mean, var, h.shape[1])
+        return normal
+
+    def keep(self, name: str, mean: Tensor, var: Tensor, batch: int) -> None:
+        """Let the running statistics of several fully connected nets follow those of a batch, (S, 1, D)."""
         if self.running:
-            batch = h.shape[1]
             self.running[f"{name}.mean"].lerp_(mean.squeeze(1), BN_MOMENTUM)
             self.running[f"{name}.var"].lerp_(var.squeeze(1) * (batch / (batch - 1)), BN_MOMENTUM)
-        return normal
 
 
 class Network:
@@ -130,10 +142,6 @@ class Network:
     def _last_norm(self) -> str:
         """How the last state is normalised; where every sum is, there is no need."""
         return self.head_norm or ("none" if self.norm == "sum" else self.norm)
-
-    def _scaled(self, params: Params, name: str, branch: Tensor) -> Tensor:
-        """The branch times its learnable scalar (De and Smith 2020, SkipInit), where there is one."""
-        return branch if self.alpha is None else times(params[f"{name}.alpha"], branch)
 
     def states(
         self,

@@ -33,7 +33,7 @@ def identity_extension(
     deep = replace(net, depth=depth)
     old, shallow_states = {unit[0] for unit in net.units}, net.states(params, x)
     ends = {unit[0].split(".")[0]: state for unit, state in zip(net.units, shallow_states[1:], strict=True)}
-    params, running = dict(params), dict(running)
+    params, running, kernel = dict(params), dict(running), params["stem.weight"].shape[2:]
     for name, _, width, _ in deep.units:
         if name in old:
             continue
@@ -41,7 +41,7 @@ def identity_extension(
         state = ends[name.split(".")[0]]
         var, mean = torch.var_mean(state, dim=(0, *range(2, state.ndim)), correction=0)
         for half in (f"{name}.a", f"{name}.b"):
-            params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, *net.dimensions * (3,)))
+            params[f"{half}.weight"] = torch.nn.init.dirac_(state.new_empty(width, width, *kernel))
             params[f"{half}.scale"], params[f"{half}.shift"] = (var + net.eps).sqrt(), mean.clone()
             running[f"{half}.mean"], running[f"{half}.var"] = mean.clone(), var.clone()
     return deep, params, running

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from whyresnets import folders
 from whyresnets.spec import Spec
 from whyresnets.store.provenance import source_of, torch_version
 
@@ -29,10 +30,7 @@ def cache_folder(device: str = "cpu") -> Path:
 
     Under ``WHYRESNETS_CACHE``, else under the platform's cache folder for this user.
     """
-    import platformdirs
-
-    usual = Path(platformdirs.user_cache_dir("whyresnets")) / "runs"
-    return Path(os.environ.get("WHYRESNETS_CACHE") or usual) / f"torch-{torch_version()}-{device}"
+    return folders.named("WHYRESNETS_CACHE", "runs") / f"torch-{torch_version()}-{device}"
 
 
 def _path(folder: Path, spec: Spec, seed: int) -> Path:

@@ -1,5 +1,7 @@
 """Training on this machine: one process a core, one thread each."""
 
+import ctypes
+import sys
 import time
 import warnings
 from collections.abc import Generator, Iterator
@@ -33,6 +35,7 @@ def on_this_machine(parts: list[Part], folder: Path, jobs: int, workers: Workers
 
 def train_part(part: Part, folder: Path, workers: Workers) -> Done:
     """Train and keep a part, or what there is time for."""
+    hold_memory()
     kept: Done = {}
     for (spec, seed), readings in _trained(part, folder, workers):
         cache.save(folder, spec, seed, readings)
@@ -55,6 +58,16 @@ def _trained(part: Part, folder: Path, workers: Workers) -> Iterator[tuple[Job, 
                 yield (spec, seed), train(spec, seed, workers.device, checkpoint)
             except cache.OutOfTime:
                 return
+
+
+def hold_memory() -> None:
+    """Ask the C library of Linux to keep what is freed, for the next step: fetching it anew takes a tenth of the time.
+
+    Elsewhere nothing happens.
+    """
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        for parameter, most in ((-1, 2**31 - 1), (-3, 2**30)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, bytes
+            library.mallopt(parameter, most)
 
 
 @contextmanager

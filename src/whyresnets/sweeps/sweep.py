@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 from whyresnets import data
-from whyresnets.nets.architecture import Dense
 from whyresnets.spec import Spec
 from whyresnets.store import cache
 from whyresnets.sweeps.cluster import on_a_cluster
+from whyresnets.sweeps.cost import core_seconds, megabytes
 from whyresnets.sweeps.local import on_this_machine
 from whyresnets.sweeps.workers import HERE, Job, Part, Plan, Workers, cores, folder_of
 from whyresnets.training.runs import Runs
@@ -93,8 +93,8 @@ def _train_all(missing: list[Job], folder: Path, jobs: int, title: str, workers:
     from tqdm import tqdm
 
     # Longest first: no straggler at the end.
-    parts = sorted(parts_of(missing, jobs), key=lambda part: -cost(part[0][0]) * len(part))
-    left = sum(cost(spec) for spec, _ in missing)
+    parts = sorted(parts_of(missing, jobs), key=lambda part: -core_seconds(part[0][0]) * len(part))
+    left = sum(core_seconds(spec) for spec, _ in missing)
     bar = tqdm(
         total=left,
         desc=f"{title}: run 0 of {len(missing)}",
@@ -111,7 +111,7 @@ def _train_all(missing: list[Job], folder: Path, jobs: int, title: str, workers:
                     cache.save(folder, spec, seed, readings)
             finished += len(found)
             bar.set_description(f"{title}: run {finished} of {len(missing)}", refresh=False)
-            worth = sum(cost(spec) for spec, _ in found)
+            worth = sum(core_seconds(spec) for spec, _ in found)
             bar.update(min(worth, left - bar.n))  # a sum in another order may be larger
     if finished < len(missing) and time.time() > workers.until:
         raise cache.OutOfTime
@@ -133,25 +133,3 @@ def parts_of(missing: list[Job], jobs: int) -> list[Part]:
         for size in [min(TOGETHER, share, max(1, int(MEGABYTES / megabytes(spec)))) if spec.together else 1]
         for i in range(0, len(some), size)
     ]
-
-
-def megabytes(spec: Spec) -> float:
-    """About what one net of a batch keeps of a step: of each layer five states, three numbers a weight (as measured).
-
-    >>> from whyresnets.nets.architecture import Dense
-    >>> from whyresnets.spec import Task
-    >>> round(megabytes(Spec(Dense(66, width=64), Task(batch=256))))
-    25
-    """
-    net, size = spec.net, 8 if spec.optimiser.precision == "float64" else 4
-    width = net.width  # type: ignore[union-attr]
-    return size / 1e6 * net.depth * width * (5 * spec.task.batch + 3 * width)
-
-
-def cost(spec: Spec) -> float:
-    """A rough measure of work, in the unit of one layer and step of 64 digits: for ordering and for time left."""
-    net, read = spec.net, spec.readings
-    readings = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
-    layer = {"conv": 1.0, "dense": 0.02}[net.family]  # as measured
-    columns = net.depth * net.width**2 if isinstance(net, Dense) else 0  # of the matrices whose spectra are read
-    return layer * net.depth * (spec.optimiser.steps * spec.task.batch / 64 + readings + columns * len(read.spectra))

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on one net, or on several fully connected ones at once: one protocol of a step for both.
+"""Stochastic gradient descent on one net, or on several small ones at once: one protocol of a step for both.
 
 All that a step reads or changes is a tensor on the device of the data.
 """
@@ -79,7 +79,7 @@ def descend(
     with others disturbs none. From time to time the state of a run alone goes to the ``checkpoint``, with what
     ``seconds`` says then.
     """
-    steps: Steps = STEPS[spec.net.family](spec, starts)
+    steps: Steps = STEPS.get(spec.task.data, STEPS[spec.net.family])(spec, starts)
     log = Log(spec)
     if checkpoint and (kept := checkpoint.load()):
         steps.restore(kept)
@@ -139,7 +139,7 @@ def project(spec: Spec, net: Network, params: Params) -> None:
 
 
 class Alone:
-    """The :class:`Steps` of a convolutional net: fused SGD, augmentation, projections, half precision, checkpoints."""
+    """The :class:`Steps` of a convolutional net of images: augmentation, projections, half precision, checkpoints."""
 
     def __init__(self, spec: Spec, starts: Sequence[Start]):
         (start,) = starts
@@ -244,7 +244,7 @@ class Rows:
 
 
 class Together:
-    """The :class:`Steps` of several fully connected nets: every operation acts on all at once, on each alone.
+    """The :class:`Steps` of several small nets: every operation acts on all at once, on each alone.
 
     They differ in their seeds and in their rates, in nothing else. Their runs take seconds, so they leave no
     checkpoints.
@@ -257,13 +257,13 @@ class Together:
         self._params = stacked([start.params for start in starts])
         self._running = stacked([start.running for start in starts])
         self._rows, self._gradient = (Rows(trained_parameters(spec, self._params)) for _ in range(2))
-        self._speed = spec.optimiser.momentum_start * self._rows.matrix
+        self._sgd = self._optimiser()
         self._params |= self._rows.parts
         self._each = [{name: p[i] for name, p in self._params.items()} for i in range(len(starts))]
         self._trained = {name: p.detach().requires_grad_() for name, p in self._rows.parts.items()}
         self._x, self._y = starts[0].train_set[0], torch.stack([start.train_set[1] for start in starts])
         self._order = torch.stack([start.order for start in starts])
-        self._which = torch.arange(len(starts))[:, None]
+        self._which = torch.arange(len(starts), device=self._x.device)[:, None]
         self._loss = torch.func.vmap(mean_loss)
         self._curves: list[Tensor] = []
 
@@ -278,7 +278,9 @@ class Together:
         for part, gradient in zip(self._gradient.parts.values(), gradients, strict=True):
             part.copy_(gradient)
         self._pull()
-        self._descend()
+        for group in self._sgd.param_groups:
+            group["lr"] = rate_at(replace(self.spec.optimiser, rate=group["rate"]), self.done)
+        self._sgd.step()
         self.done += 1
         for params in self._each if self.spec.optimiser.project else ():
             project(self.spec, net, params)
@@ -294,14 +296,19 @@ class Together:
                 distance = self._params[pulled] - target
                 self._gradient.parts[pulled] += 2 * self.spec.optimiser.bias_pull * distance
 
-    def _descend(self) -> None:
-        """The two lines of SGD with momentum, each net with its own rate; rounded as :class:`torch.optim.SGD` does."""
-        optimiser = self.spec.optimiser
-        self._gradient.matrix.add_(self._rows.matrix, alpha=optimiser.weight_decay)
-        self._speed.mul_(optimiser.momentum).add_(self._gradient.matrix)
+    def _optimiser(self) -> torch.optim.SGD:
+        """SGD on the rows of the nets, each net with its own rate."""
+        optimiser, groups = self.spec.optimiser, []
         for rate, nets in self._rates():
-            now = rate_at(replace(optimiser, rate=rate), self.done)
-            self._rows.matrix[nets].add_(self._speed[nets], alpha=-now)
+            rows = self._rows.matrix[nets]
+            rows.grad = self._gradient.matrix[nets]
+            groups.append({"params": [rows], "lr": rate, "rate": rate})
+        sgd = torch.optim.SGD(groups, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay, fused=True)
+        if optimiser.momentum_start:
+            for group in sgd.param_groups:
+                (rows,) = group["params"]
+                sgd.state[rows]["momentum_buffer"] = optimiser.momentum_start * rows
+        return sgd
 
     def _rates(self) -> Iterator[tuple[float, slice]]:
         """Each rate, and which nets that stand side by side have it."""
@@ -345,4 +352,9 @@ class Together:
         """Nothing to go back to."""
 
 
-STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {"conv": Alone, "dense": Together}
+# By the data set, where it has a row: of signals convolutional nets, too, are trained together. Else by the family.
+STEPS: dict[str, Callable[[Spec, Sequence[Start]], Steps]] = {
+    "conv": Alone,
+    "dense": Together,
+    "mnist1d": Together,
+}
