@@ -183,7 +183,7 @@ def test_the_gain_is_checked_against_the_record(recorded):
     unchanged = recorded["orthogonal, preserved"]
     assert page.check_gain(unchanged).startswith("Not yet")
     spec = unchanged.spec.but(forward_gain=0.85)
-    for value, word in ((1.0, "are between"), (0.0, "not between")):
+    for value, word in ((1.0, "Right: 1.00 nats, between"), (0.0, "Unexpected: 0.00 nats is not between")):
         capped = np.full((5, 3), value)
         assert word in page.check_gain(Runs(spec, tuple(range(5)), {"watched_capped_curve": capped}))
 

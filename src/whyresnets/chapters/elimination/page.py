@@ -1,6 +1,7 @@
 """What only the chapter's page needs: which nets its figures show, its tables, checks of its exercises."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from whyresnets import exercises
 from whyresnets.chapters.elimination import CHAPTER, arms, effects
@@ -129,30 +130,24 @@ def links(runs: Mapping[str, Runs]) -> Table:
 # --- Self-checks of the exercises ---------------------------------------------------------------
 
 
-def check_decades(answer: float | None) -> str:
+def check_decades(answer: Any) -> str:
     """Exercise 1: by how many decades the signal shrinks on its way through a plain net; a sentence back."""
-    if answer is None:
-        return "Not answered yet."
     measured = float(-effects.log10_growth(CHAPTER.recorded()[arms.PLAIN]).mean())
-    if abs(answer - measured) < 0.5:
-        return f"Right: {answer:.1f} decades; measured {measured:.1f}."
-    return "Not yet: each layer halves the mean square. What does that do to its root, in 19 layers?"
+    right = f"{{:.1f}} decades; measured {measured:.1f}."
+    hint = "each layer halves the mean square. What does that do to its root, in 19 layers?"
+    return exercises.check_number(answer, measured, 0.5, right, hint)
 
 
-def check_gain(answer: Runs | None) -> str:
+def check_gain(answer: Any) -> str:
     """Exercise 2: runs of the orthogonal skip at a gain of 0.85 a layer; a sentence back."""
-    if answer is None:
-        return "Not answered yet."
     recorded = CHAPTER.recorded()
-    ends = [recorded[f"orthogonal, {size}"] for size in ("preserved", "vanishing")]
-    if answer.spec != ends[0].spec.but(forward_gain=0.85):
-        return "Not yet: the Spec should be that of the arm, with forward_gain changed to 0.85 and nothing else."
-    yours, low, high = (float(effects.mean_loss(runs).mean()) for runs in (answer, *ends))
-    where = "between" if low < yours < high else "not between"
-    return f"Your {yours:.2f} nats are {where} {low:.2f} at a gain of 1 and {high:.2f} at 0.7."
+    kept, shrunk = (recorded[f"orthogonal, {size}"] for size in ("preserved", "vanishing"))
+    ends = {"a gain of 1": kept, "a gain of 0.7": shrunk}
+    spec = kept.spec.but(forward_gain=0.85)
+    return exercises.check_between(answer, spec, "forward_gain to 0.85", ends, effects.mean_loss)
 
 
-def check_design(answer: str | None) -> str:
+def check_design(answer: Any) -> str:
     """Exercise 3: the arm that the experiment must not leave out, "small branches" or "plain"; a sentence back."""
     why = "that is the net in question. Leaky units may speed up any net: which arm would show that?"
     return exercises.check_choice(answer, "plain", {"small branches": why})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -95,23 +96,21 @@ def laws(recorded: Mapping[str, Runs]) -> dict[str, tuple[Callable, dict[str, Ca
     }
 
 
-def check_variance(answer: float | None) -> str:
+def check_variance(answer: Any) -> str:
     """Exercise 1: log10 of the variance that 256 blocks with alpha = 256^(-1/4) make of 1; a sentence back."""
-    if answer is None:
-        return "Not answered yet."
-    if abs(answer - 256 * math.log10(1 + 256**-0.5)) < 0.1:
-        return f"Right: {answer:.2f} decades of variance; with the power 1/2 it would be {math.log10(math.e):.2f}."
-    return "Not yet: each block multiplies the variance by 1 + alpha^2, and there are 256 of them."
+    right = f"{{:.2f}} decades of variance; with the power 1/2 it would be {math.log10(math.e):.2f}."
+    hint = "each block multiplies the variance by 1 + alpha^2, and there are 256 of them."
+    return exercises.check_number(answer, 256 * math.log10(1 + 256**-0.5), 0.1, right, hint)
 
 
-def check_half(answer: Runs | None) -> str:
+def check_half(answer: Any) -> str:
     """Exercise 2: runs of "BN, rescaled" with 32 blocks, otherwise like 64; a sentence back."""
     recorded = CHAPTER.recorded()
-    ends = recorded["BN, rescaled-16"], recorded["BN, rescaled-64"]
+    ends = {f"{blocks} blocks": recorded[f"BN, rescaled-{blocks}"] for blocks in (16, 64)}
     return exercises.check_between(answer, CHAPTER.specs()["BN, rescaled-64"].but(depth=34), "the depth to 34", ends)
 
 
-def check_design(answer: str | None) -> str:
+def check_design(answer: Any) -> str:
     """Exercise 3: which of the two nets is worth running, "small branches" or "whole shortcuts"; a sentence back."""
     why = "every reader of its sum begins with BN, so in what does it differ from BN, rescaled?"
     return exercises.check_choice(answer, "small branches", {"whole shortcuts": why})
