@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, Arms, Kinds, Live, Panels, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, Arms, Figure, Kinds, Live, Panels, Reading
 from whyresnets.training.runs import Runs
 
 Law = Callable[[np.ndarray], np.ndarray | float]
@@ -55,7 +53,7 @@ def _signals(columns: Mapping[str, Mapping[str, tuple]], runs: Live, kinds: Kind
     for arm in (arm for nets in columns.values() for arm, *_ in nets.values()):
         depths.setdefault(style.kind_of(arm, kinds).label, set()).add(runs[arm].spec.net.depth)
     size = max(2.3 * len(columns), 6.9), 5.4
-    figure, axes = plt.subplots(2, len(columns), figsize=size, sharey="row", sharex="row", squeeze=False)
+    figure, axes = style.subplots(2, len(columns), figsize=size, sharey="row", sharex="row", squeeze=False)
     for (above, below), (title, nets) in zip(axes.T, columns.items(), strict=True):
         for i, (label, (arm, responses, norms)) in enumerate(nets.items()):
             kind, seeds = style.kind_of(arm, kinds), len(responses)

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from whyresnets.claims.quantities import CHANCE
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, Arms, Kinds, Live, Panels, Reading
+from whyresnets.figures.style import DOTTED, Arms, Figure, Kinds, Live, Panels, Reading
 from whyresnets.kinds import COLOURS
 from whyresnets.training.runs import Runs
 
@@ -76,7 +74,7 @@ def equality(curves: Arms, pairs: Mapping[str, tuple[str, str]], runs: Live, say
 
     ``curves`` maps label -> arm, three at most; ``pairs`` label -> two arms, whose difference ``says`` what it is.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
+    figure, (left, right) = style.subplots(1, 2, figsize=(9.2, 3.9))
     for i, (label, arm, colour) in enumerate(style.coloured(curves, kinds)):
         curve = runs[arm]["curve"]
         style.seeds_and_mean(left, np.arange(curve.shape[1]), curve, colour, label, lw=4 - 1.5 * i, alpha=0.3)

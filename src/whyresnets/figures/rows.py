@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from whyresnets.claims.quantities import CHANCE, TRAINED, training_loss
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, RULE, Arms, Kinds, Live, Panels, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, RULE, Arms, Figure, Kinds, Live, Panels, Reading
 from whyresnets.kinds import BLUE, VERMILION
 from whyresnets.training.runs import Runs
 
@@ -103,7 +101,7 @@ def ingredients(groups: Mapping[str, Sequence[Net]], columns: Sequence[str], nea
     """
     lines = [(title, net) for title, nets in groups.items() for net in (None, *nets)]
     size = 8, 0.3 * len(lines) + 0.9
-    figure, (left, right) = plt.subplots(1, 2, figsize=size, sharey=True, width_ratios=(1.4, 1))
+    figure, (left, right) = style.subplots(1, 2, figsize=size, sharey=True, width_ratios=(1.4, 1))
     for y, (title, net) in enumerate(lines):
         if net is None:
             left.text(0, y, title, va="center", weight="bold", fontsize=10)

@@ -1,18 +1,21 @@
 """What all figures share: the ground, panels, colours by kind, and how seeds, means and bands are drawn.
 
-The ground is opaque, so that a figure reads the same on a dark page.
+The ground is opaque, so that a figure reads the same on a dark page. A figure has nothing of the reader's style, such
+as ``plt.style.use("dark_background")``, neither when it is made nor when it is drawn; and it leaves that style alone.
 """
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+import matplotlib
+import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from whyresnets.claims.verdicts import unseen
 from whyresnets.kinds import Kind, UnknownKind, kind
@@ -50,6 +53,48 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
 }
+# What a reader has set of these stays: they say how a file is written, not how a figure looks.
+OF_FILES: tuple[Any, ...] = "savefig.dpi", "savefig.format", "pdf.fonttype", "ps.fonttype", "svg.fonttype"
+
+
+@contextlib.contextmanager
+def house() -> Iterator[None]:
+    """Matplotlib's own defaults with our style over them, whatever the reader's style; afterwards that again."""
+    kept = {name: plt.rcParams[name] for name in OF_FILES}
+    with plt.rc_context():
+        matplotlib.rcdefaults()
+        plt.rcParams.update(STYLE | kept)
+        yield
+
+
+def _in_house(act: Callable[P, Any]) -> Callable[P, Any]:
+    @functools.wraps(act)
+    def acting(*arguments: P.args, **named: P.kwargs) -> Any:
+        with house():
+            return act(*arguments, **named)
+
+    return acting
+
+
+class Figure(matplotlib.figure.Figure):
+    """Matplotlib's figure, in our style also whenever it is drawn, as a notebook does after the cell.
+
+    Fonts and marks at the axes, for one, are looked up only then.
+    """
+
+    draw = _in_house(matplotlib.figure.Figure.draw)
+    get_tightbbox = _in_house(matplotlib.figure.Figure.get_tightbbox)
+    savefig = _in_house(matplotlib.figure.Figure.savefig)
+
+    def set_canvas(self, canvas: Any) -> None:
+        """Draw on ``canvas``, what writes a file or a notebook's image included."""
+        canvas.print_figure = _in_house(canvas.print_figure)
+        super().set_canvas(canvas)
+
+
+def subplots(down: int, across: int, **how: Any) -> tuple[Figure, Any]:
+    """As ``matplotlib.pyplot.subplots``: a :class:`Figure`, and its axes."""
+    return plt.subplots(down, across, FigureClass=Figure, **how)
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -59,7 +104,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     def drawn(*arguments: P.args, **named: P.kwargs) -> Figure:
         open_before = plt.get_fignums()
         try:
-            with plt.rc_context(STYLE):
+            with house():
                 return draw(*arguments, **named)
         finally:
             for number in set(plt.get_fignums()) - set(open_before):
@@ -73,11 +118,11 @@ def grid(
 ) -> tuple[Figure, list[tuple[Axes, str, Shown]]]:
     """A figure, and for each panel its axis, its title and what it shows; so many ``across``, else all in one row.
 
-    A panel is so ``wide`` and so ``high``, in inches; ``how`` goes to ``matplotlib.pyplot.subplots``.
+    A panel is so ``wide`` and so ``high``, in inches; ``how`` goes to :func:`subplots`.
     """
     across = across or len(panels)
     down = -(-len(panels) // across)
-    figure, axes = plt.subplots(down, across, figsize=(wide * across, high * down), squeeze=False, **how)
+    figure, axes = subplots(down, across, figsize=(wide * across, high * down), squeeze=False, **how)
     return figure, [(axis, *panel) for axis, panel in zip(axes.flat, panels.items(), strict=False)]
 
 

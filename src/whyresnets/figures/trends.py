@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from whyresnets.claims.quantities import CHANCE, TRAINED, training_loss
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, Kinds, Live, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, Figure, Kinds, Live, Reading
 
 Numbered = Mapping[str, Mapping[int, str]] | Mapping[str, Mapping[float, str]]  # label -> number -> arm
 BESIDE = 1.06  # times the number: where its seeds stand (chosen by us)
@@ -22,7 +20,7 @@ def loss_by_depth(rules: Numbered, runs: Live, recorded: Live, *, kinds: Kinds) 
 
     ``rules`` maps label -> depth -> arm.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
+    figure, (left, right) = style.subplots(1, 2, figsize=(9.2, 3.9))
     for label, arms in rules.items():
         depths, colour = list(arms), style.kind_of(next(iter(arms.values())), kinds).colour
         for depth, arm in arms.items():
