@@ -166,6 +166,20 @@ def test_a_figure_keeps_its_look_under_each_style_and_when_it_is_drawn_later(sty
         assert same(pixels(draw(live, kinds)), usual)
 
 
+def test_what_a_backend_sets_when_it_is_first_used_is_the_reader_s(live, kinds, tmp_path, monkeypatch):
+    """As a notebook's does with the configuration of InlineBackend."""
+    usual = pixels(DRAWN["paths"](live, kinds))
+    lines = "import matplotlib", "from matplotlib.backends.backend_agg import *", "matplotlib.rcParams.update({})"
+    (tmp_path / "lateset.py").write_text("\n".join(lines).format({"figure.facecolor": "red"}))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plt, "_backend_mod", None)
+    with plt.rc_context():
+        matplotlib.rcParams["backend"] = "module://lateset"
+        assert same(pixels(DRAWN["paths"](live, kinds)), usual)
+        assert plt.rcParams["figure.facecolor"] == "red"
+    matplotlib.use("Agg")
+
+
 def test_what_a_reader_says_of_files_holds(live, kinds, tmp_path):
     figure = DRAWN["paths"](live, kinds)
     with plt.rc_context({"savefig.format": "svg", "savefig.dpi": 20, "savefig.transparent": True}):

@@ -103,6 +103,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     @functools.wraps(draw)
     def drawn(*arguments: P.args, **named: P.kwargs) -> Figure:
         open_before = plt.get_fignums()
+        plt.draw_if_interactive()  # loads a notebook's backend, with what the reader has set of that, before our style
         try:
             with house():
                 return draw(*arguments, **named)
