@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from built import OWN, PAGES, PHONE, SITE, WIDE
+from built import OWN, PAGES, PAPER, PHONE, SITE, WIDE
 from PIL import Image
 
 from whyresnets.chapters import CHAPTERS
@@ -233,6 +233,66 @@ def test_a_phone_finds_its_way(from_file):
 def test_no_page_is_wider_than_a_phone(from_file, name):
     page = from_file(name, size=PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+# --- On paper -----------------------------------------------------------------------------------
+
+HIDDEN = """() => [...document.querySelectorAll("article :is(details, .solution) *, article .frame")]
+  .filter((part) => !part.closest("summary, button, svg, mjx-container"))
+  .filter((part) => !part.checkVisibility({opacityProperty: true, visibilityProperty: true}))
+  .map((part) => part.outerHTML.slice(0, 200))"""
+CUT_OFF = """() => [...document.querySelectorAll("article :is(pre, table, img, svg, mjx-container, .cell_output)")]
+  .filter((part) => part.matches("pre, .cell_output") && part.scrollWidth > part.clientWidth + 1
+    || part.getBoundingClientRect().right > document.querySelector("article").getBoundingClientRect().right + 1)
+  .map((part) => part.outerHTML.slice(0, 200))"""
+STATE = """() => [document.documentElement.dataset.theme, document.querySelectorAll("article details[open]").length,
+  document.querySelectorAll("article .toggle-hidden").length]"""
+SHADES = """() => [document.body, ...document.querySelectorAll("article, article :is(pre, p)")]
+  .map((part) => getComputedStyle(part)).map((look) => [look.backgroundColor, look.color])"""
+THEME = "(theme) => document.documentElement.dataset.theme == theme"
+
+
+def lightness(colour: str) -> float:
+    """Of a colour as CSS says it, from 0 to 1, on white paper."""
+    red, green, blue, alpha, *_ = *map(float, re.findall(r"[\d.]+", colour)), 1.0
+    return 1 - alpha * (1 - (red + green + blue) / 3 / 255)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name != "search.html"])  # which has no text
+def test_a_page_is_printed_whole_and_light_and_is_then_as_it_was(from_file, name):
+    """Folds are open, lines of code and tables end on the paper, nothing leads elsewhere; also from dark mode."""
+    page = from_file(name, scheme="dark")
+    page.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
+    before = page.evaluate(STATE)
+    assert before[:2] == ["dark", 0]
+    page.set_viewport_size(PAPER)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_function(THEME, arg="light", timeout=3000)
+    assert page.evaluate(HIDDEN) == [] and page.evaluate(CUT_OFF) == []
+    for ground, ink in page.evaluate(SHADES):
+        assert lightness(ground) > 0.9 and lightness(ink) < 0.5
+    led = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer, #jb-print-toc, nav"
+    assert page.locator(f":is({led}):visible").count() == 0
+    page.emulate_media(media="screen", color_scheme="dark")
+    page.wait_for_function(THEME, arg="dark", timeout=3000)
+    assert page.evaluate(STATE) == before
+
+
+def test_the_print_command_opens_and_shuts_folds_too(from_file):
+    page = from_file("intro.html", scheme="dark")
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.seen = ({STATE})(); }})")
+    page.pdf()
+    light, unfolded, _ = page.evaluate("window.seen")
+    assert light == "light" and unfolded == page.locator("article details").count() > 4
+    assert page.evaluate(STATE)[:2] == ["dark", 0]
+
+
+def test_without_scripts_folds_are_printed_open(open_page):
+    page = open_page(f"file://{SITE}/intro.html", java_script_enabled=False)
+    tables = page.locator("article details table")
+    assert not tables.first.is_visible()
+    page.emulate_media(media="print")
+    assert all(table.is_visible() for table in tables.all())
 
 
 # --- Who hears the page, or has no mouse --------------------------------------------------------

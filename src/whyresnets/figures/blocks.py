@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, Arms, Figure, Kinds, Live, Panels, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, Arms, Kinds, Live, Panels, Reading
 from whyresnets.training.runs import Runs
 
 Law = Callable[[np.ndarray], np.ndarray | float]

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from whyresnets.claims.quantities import CHANCE
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, Arms, Figure, Kinds, Live, Panels, Reading
+from whyresnets.figures.style import DOTTED, Arms, Kinds, Live, Panels, Reading
 from whyresnets.kinds import COLOURS
 from whyresnets.training.runs import Runs
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from whyresnets.claims.quantities import CHANCE, TRAINED, training_loss
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, RULE, Arms, Figure, Kinds, Live, Panels, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, RULE, Arms, Kinds, Live, Panels, Reading
 from whyresnets.kinds import BLUE, VERMILION
 from whyresnets.training.runs import Runs
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import seaborn as sns
+from matplotlib.figure import Figure
 
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, Figure, Kinds, Live, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, Kinds, Live, Reading
 from whyresnets.kinds import VERMILION
 from whyresnets.measures.thresholds import THRESHOLDS
 from whyresnets.stats import prediction_band

@@ -97,11 +97,11 @@ def subplots(down: int, across: int, **how: Any) -> tuple[Figure, Any]:
     return plt.subplots(down, across, FigureClass=Figure, **how)
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, matplotlib.figure.Figure]) -> Callable[P, matplotlib.figure.Figure]:
     """``draw`` in our style; its figure is closed, so that a notebook shows it once: as what the cell returns."""
 
     @functools.wraps(draw)
-    def drawn(*arguments: P.args, **named: P.kwargs) -> Figure:
+    def drawn(*arguments: P.args, **named: P.kwargs) -> matplotlib.figure.Figure:
         open_before = plt.get_fignums()
         plt.draw_if_interactive()  # loads a notebook's backend, with what the reader has set of that, before our style
         try:

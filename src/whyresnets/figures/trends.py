@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from whyresnets.claims.quantities import CHANCE, TRAINED, training_loss
 from whyresnets.figures import style
-from whyresnets.figures.style import DOTTED, GROUND, INK, Figure, Kinds, Live, Reading
+from whyresnets.figures.style import DOTTED, GROUND, INK, Kinds, Live, Reading
 
 Numbered = Mapping[str, Mapping[int, str]] | Mapping[str, Mapping[float, str]]  # label -> number -> arm
 BESIDE = 1.06  # times the number: where its seeds stand (chosen by us)
