@@ -118,11 +118,11 @@ def book(toy) -> Chapter:
 @pytest.fixture(scope="session")
 def trained(toy) -> dict[str, Runs]:
     """Its arms, trained with seeds 0 to 19."""
-    from whyresnets.sweeps.local import one_thread
+    from whyresnets.sweeps.settings import fresh_torch
     from whyresnets.training.train import train
 
     seeds = tuple(range(20))
-    with one_thread():
+    with fresh_torch():
         return {
             arm: Runs.stack(spec, seeds, [train(spec, seed) for seed in seeds]) for arm, spec in toy.specs().items()
         }

@@ -1,5 +1,6 @@
 """Bad input: one clear line that says what to do, exit status 2, no traceback, nothing lost."""
 
+import contextlib
 import errno
 import io
 import json
@@ -14,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import URLError
 
-import joblib
 import numpy as np
 import pytest
 from torchvision import datasets
@@ -24,6 +24,7 @@ from whyresnets.__main__ import main
 from whyresnets.chapter import Chapter
 from whyresnets.chapters import CHAPTERS
 from whyresnets.store import cache, records
+from whyresnets.sweeps import local
 
 SMOKE = ["judge", "TOY-1", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]
 LAPTOP = "toy-laptop"
@@ -111,10 +112,10 @@ def disk_full(place):
 def killed_worker(place):
     """As joblib says it; `test_killed.py` kills a real one."""
 
-    def broken(*_, **__):
+    def broken(_):
         raise BrokenProcessPool("A process in the process pool was terminated abruptly")
 
-    place.monkeypatch.setattr(joblib.Parallel, "__call__", broken)
+    place.monkeypatch.setattr(local, "started", lambda _: contextlib.nullcontext(broken))
 
 
 def cached_folder(place):
@@ -283,8 +284,8 @@ RECORDS = [
 ]
 WHILE_RUNNING = [  # these have announced what they will do before it happens
     (SMOKE, "free it or name another", disk_full),
-    (SMOKE, "fewer --jobs; finished runs are kept", killed_worker),
-    ([*SMOKE, "--no-cache"], "fewer --jobs; nothing was kept", killed_worker),
+    (SMOKE, "fewer --jobs, or a smaller WHYRESNETS_JOBS; finished runs are kept", killed_worker),
+    ([*SMOKE, "--no-cache"], "WHYRESNETS_JOBS; nothing was kept", killed_worker),
     ([*SMOKE, "--json", "/dev/full"], "No space left"),
 ]
 BEFORE = [*COMMANDS, *CLAIMS, *NUMBERS, *DEVICES, *NOT_BUILT, *TOGETHER, *FILES, *DATA, *RECORDS]

@@ -20,11 +20,13 @@ from whyresnets.files import refuse_unwritable, write_json
 from whyresnets.store import cache, records
 
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
-MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
 WORKERS = (
     ("--device", {"default": "auto", "choices": ("auto", "cpu", "cuda")}),
-    ("--jobs", {"type": int, "metavar": "N", "help": "processes; one per core unless said"}),
+    (
+        "--jobs",
+        {"type": int, "metavar": "N", "help": "processes; unless said, WHYRESNETS_JOBS, or one per core and 1.1 GB"},
+    ),
     (
         "--backend",
         {"default": "local", "choices": ("local", "dask"), "help": "dask: the workers of a cluster train"},
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = options.command(options)
         sys.stdout.flush()  # here, so that a full disk behind the output is reported below
         return status
-    except (BadInput, NotBuilt, DataMissing, records.RecordDamaged, sweeps.OtherCode) as error:
+    except (BadInput, NotBuilt, DataMissing, records.RecordDamaged, sweeps.BadNumber, sweeps.OtherCode) as error:
         print(f"whyresnets: {error}", file=sys.stderr)
     except sweeps.WorkerLost as error:
         print(f"whyresnets: {error}; {_what_is_kept(options)}", file=sys.stderr)
@@ -178,7 +180,10 @@ def _bench(options) -> int:
     _has(device)
     long = "five to ten minutes" if device == "cpu" else "some minutes"
     print(f"bench: {len(bench.WORKLOADS[device])} workloads, {long}, best on a quiet machine", file=sys.stderr)
-    found = bench.measured(device, lambda says: print(f"bench: {says}", file=sys.stderr))
+    try:
+        found = bench.measured(device, lambda says: print(f"bench: {says}", file=sys.stderr))
+    except sweeps.NoProcesses as error:
+        raise BadInput(f"{error}: bench measures one a core, run it where they can") from error
     print("\n\n".join(map(str, found.tables)))
     if options.json is not None:
         write_json(Path(options.json), found.as_json())
@@ -217,10 +222,8 @@ def _check(options) -> None:
         raise BadInput(f"--seeds {options.seeds}: name at most {MOST_SEEDS:,}")
     if options.first_seed < 0:
         raise BadInput(f"--first-seed {options.first_seed}: name 0 or more")
-    if options.jobs is not None and options.jobs < 1:
-        raise BadInput(f"--jobs {options.jobs}: name at least 1 process")
-    if (options.jobs or 0) > (most := MOST_JOBS_A_CORE * sweeps.cores()):
-        raise BadInput(f"--jobs {options.jobs}: more than {most} would only be slower on {sweeps.cores()} cores")
+    if options.jobs is not None:
+        sweeps.processes(options.jobs, name="--jobs")  # refuses what cannot be
     if options.minutes is not None and not 0 < options.minutes < math.inf:
         raise BadInput(f"--minutes {options.minutes:g}: name more than 0")
     if (options.backend == "dask") != bool(options.scheduler):
@@ -230,6 +233,8 @@ def _check(options) -> None:
     if options.scheduler and importlib.util.find_spec("distributed") is None:
         raise BadInput("--backend dask: Dask is not installed; pip install distributed")
     options.workers = _workers(options)
+    if not options.scheduler:
+        options.jobs = sweeps.processes(options.jobs, options.workers.device)
 
 
 def _has(device: str) -> None:
@@ -292,7 +297,6 @@ def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
 def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
     """Say what it will cost, then run what is missing."""
     workers = options.workers
-    jobs = options.jobs or (1 if workers.device == "cuda" else sweeps.cores())
     missing = sweeps.missing(plan, workers)
     total = sum(len(seeds) for _, seeds in plan.values())
     where = f"by the workers of {workers.scheduler}" if workers.scheduler else f"on the {workers.device}"
@@ -300,9 +304,10 @@ def _run(chapter: Chapter, plan: sweeps.Plan, options) -> dict:
     if missing and not workers.scheduler and workers.device == "cpu":
         seconds = sum(sweeps.core_seconds(spec) for spec, _ in missing)
         budget = f" (the budget of a live plan is {sweeps.LIVE})" if getattr(options, "live", False) else ""
-        cost += f", about {seconds:.0f} core-seconds{budget}, {seconds / jobs / 60:.1f} minutes with {jobs} at a time"
+        with_all = f"{seconds / options.jobs / 60:.1f} minutes with {options.jobs} at a time"
+        cost += f", about {seconds:.0f} core-seconds{budget}, {with_all}"
     print(f"{chapter.title}: {cost}", file=sys.stderr)
-    return sweeps.run(plan, jobs, chapter.title, workers)
+    return sweeps.run(plan, options.jobs, chapter.title, workers)
 
 
 def _record(options) -> int:

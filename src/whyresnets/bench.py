@@ -15,6 +15,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from whyresnets.nets.architecture import Conv, Dense
 from whyresnets.report import Table
 from whyresnets.spec import SGD, Spec, Task
 from whyresnets.store.provenance import hardware, versions
-from whyresnets.sweeps.local import hold_memory
+from whyresnets.sweeps.local import hold_memory, started
 from whyresnets.sweeps.sweep import TOGETHER, parts_of
 from whyresnets.sweeps.workers import Part
 from whyresnets.training.augmentation import PAD
@@ -253,20 +254,23 @@ def throughput(workload: Workload, device: str = "cpu", rounds: int = ROUNDS) ->
     parts = parts_of([(spec, seed) for seed in range(seeds)], processes)
     loop, mine, others = plain(spec, device), [], []
     scale = 3600 * spec.optimiser.steps / workload.job  # jobs an hour = scale * jobs / seconds
-    with joblib.parallel_config("loky", inner_max_num_threads=1), joblib.Parallel(n_jobs=processes) as workers:
+    with started(processes) as pool:
         for _ in range(rounds + 1):
             others.append(scale / _seconds(loop))
             tasks = [joblib.delayed(ours)(part, device) for part in parts]
-            mine.append(scale * seeds / _seconds(lambda tasks=tasks: workers(tasks)))
+            mine.append(scale * seeds / _seconds(lambda tasks=tasks: list(pool(tasks))))
     gflop = work(spec) * workload.job / spec.optimiser.steps
     return Throughput(workload, mine[1:], others[1:], gflop, peak_megabytes(parts[0], device))
 
 
 def peak_megabytes(part: Part, device: str = "cpu") -> float:
-    """The most memory that a fresh process takes that trains ``part``, in megabytes; NaN where the system is silent."""
+    """The most memory that a fresh process takes that trains ``part``, in megabytes; NaN where nothing says."""
     fresh = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, fresh) as process:
-        return process.submit(_trained_in, part, device).result()
+    try:
+        with concurrent.futures.ProcessPoolExecutor(1, fresh) as process:
+            return process.submit(_trained_in, part, device).result()
+    except (ImportError, NotImplementedError, OSError, BrokenProcessPool):  # no process can be started
+        return math.nan
 
 
 def _trained_in(part: Part, device: str) -> float:

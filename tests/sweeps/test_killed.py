@@ -133,7 +133,7 @@ def test_a_killed_worker_gives_one_clear_line_and_keeps_what_was_finished(cache,
     seeds = range(2, 6)
     sweeps.run({"arm": (spec, range(2))}, jobs=1)
     monkeypatch.setattr(local, "train_part", _dies)
-    with pytest.raises(sweeps.WorkerLost, match="run the same command again with fewer"):
+    with pytest.raises(sweeps.WorkerLost, match="run the same again with fewer"):
         sweeps.run({"arm": (spec, [*range(2), *seeds])}, jobs=2)
     assert len(kept(cache)) == 2
 

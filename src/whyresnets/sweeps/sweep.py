@@ -14,7 +14,9 @@ from whyresnets.store import cache
 from whyresnets.sweeps.cluster import on_a_cluster
 from whyresnets.sweeps.cost import core_seconds, megabytes
 from whyresnets.sweeps.local import on_this_machine
-from whyresnets.sweeps.workers import HERE, Job, Part, Plan, Workers, cores, folder_of
+from whyresnets.sweeps.machine import cores, processes
+from whyresnets.sweeps.settings import fresh_torch
+from whyresnets.sweeps.workers import HERE, Job, Part, Plan, Workers, folder_of
 from whyresnets.training.runs import Runs
 
 TOGETHER = 10  # nets in one batch at most: more are hardly faster a net (chosen by us, as measured)
@@ -24,11 +26,14 @@ MEGABYTES = 500  # of memory that a batch may take (chosen by us: eight workers 
 def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Workers = HERE) -> dict[str, Runs]:
     """Every arm of ``plan`` with its seeds, from the cache where it is there, else trained now.
 
-    One process a core with one thread each, or the workers of a cluster; the numbers do not depend on how many.
-    Progress and time left go to standard error.
+    In so many processes of one thread each as :func:`whyresnets.sweeps.machine.processes` says; in this one if that is
+    one, or none can be started. Or by the workers of a cluster. The numbers do not depend on how many there are, nor on
+    what is set in torch. Progress and time left go to standard error.
 
     Raises
     ------
+    BadNumber
+        If that many processes cannot be.
     OSError
         If the cache cannot be written or read; what was finished before is kept.
     whyresnets.data.DataMissing
@@ -40,15 +45,16 @@ def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Worke
     whyresnets.store.cache.OutOfTime
         If the time of ``workers`` is over before all is done; what was done is kept.
     """
+    jobs = cores() if workers.scheduler else processes(jobs, workers.device)
     with folder_of(workers) as folder:
         found = _find(folder, _asked(plan))
         missing = [job for job, readings in found.items() if readings is None]
         if missing:
             _check(missing, folder, here=not workers.scheduler)
-            _train_all(missing, folder, jobs or cores(), title, workers)
+            _train_all(missing, folder, jobs, title, workers)
             found |= _find(folder, missing)
         if lost := [job for job in missing if found[job] is None]:  # another process set them aside just then
-            _train_all(lost, folder, jobs or cores(), title, workers)
+            _train_all(lost, folder, jobs, title, workers)
             found |= _find(folder, lost)
         if lost := [job for job in lost if found[job] is None]:
             raise OSError(errno.EIO, f"{len(lost)} finished runs vanished or were damaged", str(folder))
@@ -75,8 +81,9 @@ def missing(plan: Plan, workers: Workers = HERE) -> list[Job]:
 
 def _check(missing: Iterable[Job], folder: Path, here: bool) -> None:
     """Raise now what would otherwise stop a worker later: data that are not at hand, a folder that is not writable."""
-    for name in {spec.task.data for spec, _ in missing if here}:
-        data.load(name)
+    with fresh_torch():
+        for name in {spec.task.data for spec, _ in missing if here}:
+            data.load(name)
     if missing:
         cache.prepare(folder)
 

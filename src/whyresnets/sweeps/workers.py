@@ -1,7 +1,6 @@
 """Who trains, and what is said when they cannot."""
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,6 @@ Plan = Mapping[str, tuple[Spec, Sequence[int]]]  # arm -> what to run, with whic
 Job = tuple[Spec, int]  # a run: what, with which seed
 Part = list[Job]  # what one process does at a time: one run, or some that are trained together
 Done = dict[Job, Arrays | None]  # of a part, what there was time for; None: already kept
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,10 @@ WITHOUT_CACHE = Workers(cache=False)  # for tests and exercises
 
 class WorkerLost(Exception):
     """A worker process was killed from outside, or the scheduler of a cluster is lost; the message says what to do."""
+
+
+class NoProcesses(WorkerLost):
+    """The system starts no processes; the message says why."""
 
 
 class OtherCode(Exception):

@@ -12,7 +12,7 @@ from whyresnets.chapters.singularities.effects import escape_steps, hessian_zero
 from whyresnets.claims.quantities import gauss_newton_zeros
 from whyresnets.measures import curvature
 from whyresnets.nets.architecture import SINGULARITIES
-from whyresnets.sweeps import one_thread
+from whyresnets.sweeps import fresh_torch
 from whyresnets.training.descent import descend
 from whyresnets.training.runs import Runs
 from whyresnets.training.start import Start, begin
@@ -45,9 +45,10 @@ PATHS = {
 }
 SPECTRA = {"Gauss-Newton matrix": "gauss_newton_degenerate", "Hessian": "hessian_degenerate"}
 # Units of the axes of a plane (chosen by us); Torch's steps, as NumPy's round differently.
-GRID = torch.linspace(-1.2, 1.2, 25, dtype=torch.float64).numpy()
+GRID = torch.linspace(-1.2, 1.2, 25, dtype=torch.float64, device="cpu").numpy()
 
 
+@fresh_torch()
 def plane(point: str, net: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The loss around a singular point of the net of two units, (G, G), and downhill on that plane, (G, G, 2).
 
@@ -67,7 +68,7 @@ def plane(point: str, net: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return loss.numpy(), downhill.numpy()
 
 
-@one_thread()
+@fresh_torch()
 def silent_units() -> report.Table:
     """How many hidden units are 0 on every training image, before training and after one epoch; means of 20 seeds.
 
@@ -122,7 +123,7 @@ def check_design(answer: Any) -> str:
     return exercises.check_choice(answer, "different", {"equal": why})
 
 
-@one_thread()
+@fresh_torch()
 def large(net: str, matrix: str, seed: int = 0) -> np.ndarray:
     """The hundred largest eigenvalues after an epoch of a net as deep as ours and three times as wide, (100,).
 
