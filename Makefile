@@ -2,17 +2,44 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+UNFINISHED := .venv/unfinished
 BUILD := $(BIN)/jupyter-book build -W -n --keep-going --quiet
 ALONE := singularities
 CHAPTERS := $(notdir $(basename $(wildcard book/*.ipynb)))
 
 .PHONY: book test html zip wheel browser installed outputs pages clean
 
+# .venv is whole if it is finished or made by hand, run by the Python that made it, and of the one that PYTHON names, if
+# somebody names one. What is not whole is begun again, so that 3.11 and 3.12 never mix in it.
+minor = $(shell $(1) --version 2>&1 | sed -n 's/^Python \([0-9]*\.[0-9]*\).*/\1/p')
+MADE := $(shell sed -n 's/^version[_a-z]* *= *\([0-9]*\.[0-9]*\).*/\1/p' .venv/pyvenv.cfg 2> /dev/null | head -1)
+WANTED := $(if $(filter file,$(origin PYTHON)),$(MADE),$(call minor,$(PYTHON)))
+WHOLE := $(if $(wildcard $(UNFINISHED)),,$(and $(MADE),$(filter $(MADE),$(WANTED)),$(filter $(MADE),$(call minor,$(BIN)/python))))
+ifeq ($(WHOLE),)
+.PHONY: $(READY)
+endif
+
+# Why PYTHON will not do, in a line; nothing where it will.
+COMPLAINT = told=$$($(PYTHON) --version 2>&1 | sed -n 's/^Python [0-9]/&/p'); \
+	minor=$$(echo "$$told" | sed -n 's/^Python \([0-9]*\.[0-9]*\).*/\1/p'); \
+	case "$$minor" in \
+	("") echo "PYTHON=$(PYTHON) does not run: install Python 3.11 or newer and name it, as in PYTHON=python3.12"; exit;; \
+	([0-2].*|3.[0-9]|3.10) echo "PYTHON=$(PYTHON) is $$told: install Python 3.11 or newer and name it, as in PYTHON=python3.12"; exit;; \
+	esac; \
+	$(PYTHON) -c "import ensurepip, venv" 2> /dev/null || \
+	{ echo "PYTHON=$(PYTHON) ($$told) has no venv or no ensurepip: install them (Debian: apt-get install python$$minor-venv)"; exit; }; \
+	case "$$($(PYTHON) -c "import platform; print(platform.system(), platform.machine())")" in ("Darwin x86_64") \
+	echo "PYTHON=$(PYTHON) is made for Intel Macs, torch no longer is: README.md says what to do there, under Your machine";; esac
+
+refuse = $(if $(1),$(error $(1)))
+
 $(READY): requirements.txt pyproject.toml
-	@echo "Setting up .venv (some minutes, about 6 GB: torch brings its CUDA libraries) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	@$(if $(WHOLE),,$(call refuse,$(shell $(COMPLAINT))))echo "Setting up .venv (some minutes, about 6 GB on Linux: torch brings its CUDA libraries) ..."
+	@$(if $(WHOLE),:,rm -rf .venv && mkdir .venv && touch $(UNFINISHED) && { $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }; })
+	@touch $(UNFINISHED) && { $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { \
+	status=$$?; $(if $(WHOLE),[ $$status -gt 128 ] || rm $(UNFINISHED);) \
+	echo "$$($(BIN)/python --version): pip did not finish .venv, its reason is above (tested: 3.11 to 3.13); the same command tries again" >&2; exit 1; }; }
+	@rm $(UNFINISHED) && touch $@
 
 # Run every chapter's live plan, execute copies of the chapters, render them, print the ledger.
 # The status 1 of `judge` means that a verdict differs from the printed one: shown, not an error.
