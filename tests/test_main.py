@@ -2,13 +2,14 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made import changed
 
 import whyresnets
-from whyresnets import report, sweeps
+from whyresnets import bench, report, sweeps
 from whyresnets.__main__ import main
 from whyresnets.chapters import CHAPTERS
 from whyresnets.store import records
@@ -80,6 +81,54 @@ def test_smoke_scale_is_compared_with_nothing(in_a_book, capsys):
 def test_every_claim_of_the_book_runs_at_smoke_scale(cache, capsys):
     assert main(["judge", "--all", *SMOKE]) == 0
     assert capsys.readouterr().out.count("too few seeds") == sum(len(chapter.claims) for chapter in CHAPTERS)
+
+
+def strictly(text: str):
+    """JSON as the standard has it: without NaN and infinities."""
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("out", ["-", "/dev/stdout"])
+def test_json_on_standard_output_stands_there_alone(in_a_book, capsys, monkeypatch, tmp_path, out):
+    """The table goes to standard error then, and so does what a library prints on the way; no file is made."""
+    monkeypatch.chdir(tmp_path)
+    run = sweeps.run
+    monkeypatch.setattr("whyresnets.sweeps.run", lambda *asked: print("a library says something") or run(*asked))
+    assert main(["judge", "TOY-1", *SMOKE, "--json", out]) == 0
+    said = capsys.readouterr()
+    (row,) = strictly(said.out)
+    assert " ".join(row) == KEYS and row["id"] == "TOY-1"
+    assert report.SMOKE in said.err and "a library says something" in said.err
+    assert not (tmp_path / "-").exists()
+    assert main(["judge", "TOY-1", *SMOKE, "--json", "./-"]) == 0  # as with other commands
+    said = capsys.readouterr()
+    assert report.SMOKE in said.out and strictly((tmp_path / "-").read_text())[0]["id"] == "TOY-1"
+
+
+@pytest.mark.parametrize("asked", [["--json"], ["--json", "-"], ["--json=-"]])
+def test_claims_as_json_stand_alone_too(in_a_book, asked, capsys):
+    assert main(["claims", *asked]) == 0
+    said = capsys.readouterr()
+    assert [row["id"] for row in strictly(said.out)] == ["TOY-1"] and not said.err
+
+
+def test_claims_in_a_file_are_listed_beside_it(in_a_book, tmp_path, capsys):
+    path = tmp_path / "claims.json"
+    assert main(["claims", "--json", str(path)]) == 0
+    assert strictly(path.read_text())[0]["id"] == "TOY-1" and capsys.readouterr().out.startswith("TOY-1 ")
+
+
+def test_measurements_on_standard_output_stand_there_alone(monkeypatch, capsys):
+    found = SimpleNamespace(tables=["a table"], as_json=lambda: {"growth": float("nan"), "shares": (float("inf"), 1.5)})
+    monkeypatch.setattr(bench, "measured", lambda device, say: say("a workload") or found)
+    assert main(["bench", "--json", "-"]) == 0
+    said = capsys.readouterr()
+    assert strictly(said.out) == {"growth": None, "shares": [None, 1.5]}
+    assert "a table" in said.err and "a workload" in said.err
 
 
 def test_first_seed_and_seeds_choose_the_seeds(in_a_book, cache):

@@ -65,7 +65,7 @@ WRONG = [
     ({"version": ""}, "does not run: install Python 3.11 or newer"),
     (
         {"lacks": 1},
-        "(Python 3.11.7) has no venv or no ensurepip: install them (Debian: apt-get install python3.11-venv)",
+        "(Python 3.11.7) has no venv or no ensurepip: install them (Debian: apt-get install python3.11-v",
     ),
     ({"machine": "Darwin x86_64"}, "Intel Macs"),
 ]

@@ -1,9 +1,9 @@
 """The command line: ``whyresnets claims``, ``judge``, ``record``, ``bench``. Also ``python -m whyresnets``."""
 
 import argparse
+import contextlib
 import difflib
 import importlib.util
-import json
 import math
 import os
 import sys
@@ -16,11 +16,14 @@ from whyresnets.chapter import Chapter, NotBuilt
 from whyresnets.chapters import CHAPTERS
 from whyresnets.claims.verdicts import Claim
 from whyresnets.data import DataMissing
-from whyresnets.files import refuse_unwritable, write_json
+from whyresnets.files import STANDARD_OUTPUT, as_text, refuse_unwritable, write_json
 from whyresnets.store import cache, records
 
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
+LARGEST_SEED = 10**9  # more does not fit every generator with its offsets (chosen by us)
+MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
+BESIDE = "-: on standard output, the tables on standard error"
 WORKERS = (
     ("--device", {"default": "auto", "choices": ("auto", "cpu", "cuda")}),
     (
@@ -46,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     try:
         _parser().parse_args(arguments, options)
-        status = options.command(options)
+        options.output = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr) if _json_alone(options) else contextlib.nullcontext():
+            status = options.command(options)
         sys.stdout.flush()  # here, so that a full disk behind the output is reported below
         return status
     except (BadInput, NotBuilt, DataMissing, records.RecordDamaged, sweeps.BadNumber, sweeps.OtherCode) as error:
@@ -65,6 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception:  # a mistake of ours: show all of it, and never the status that means "differs"
         traceback.print_exc()
     return 2
+
+
+def _json_alone(options) -> bool:
+    """Whether standard output is for JSON and nothing else, so that all that is printed besides goes elsewhere."""
+    return getattr(options, "json", None) in STANDARD_OUTPUT
 
 
 def _what_is_kept(options) -> str:
@@ -101,13 +111,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_claims(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="as JSON on standard output")
+    told = "as JSON, in a file or, without one, on standard output"
+    command.add_argument("--json", nargs="?", const=STANDARD_OUTPUT[0], metavar="FILE", help=told)
     command.set_defaults(command=_claims)
 
 
 def _add_judge(command: argparse.ArgumentParser) -> None:
     command.add_argument("--live", action="store_true", help="what `make book` runs: every chapter's live plan")
-    command.add_argument("--json", metavar="FILE", help="write the verdicts there")
+    command.add_argument("--json", metavar="FILE", help=f"write the verdicts there; {BESIDE}")
     command.add_argument("--no-cache", action="store_true", help="neither read nor keep runs")
     _add_runs(command)
     command.set_defaults(command=_judge)
@@ -126,7 +137,7 @@ def _add_record(command: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", metavar="FILE", help="write the measurements there")
+    command.add_argument("--json", metavar="FILE", help=f"write the measurements there; {BESIDE}")
     command.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto is the CPU")
     command.set_defaults(command=_bench)
 
@@ -145,12 +156,12 @@ def _add_runs(command: argparse.ArgumentParser) -> None:
 
 
 def _claims(options) -> int:
+    _writable("--json", options.json)
     rows = [row for chapter in CHAPTERS for row in _listed(chapter)]
-    if options.json:
-        print(json.dumps(rows, indent=1))
-    else:
+    if not _json_alone(options):  # nobody who asks for JSON reads the same as text beside it
         for row in rows:
             print(f"{row['id']:8} {row['printed_verdict'] or 'not run yet':12} {row['says']}  [{row['source']}]")
+    _write(rows, options)
     return 0
 
 
@@ -185,8 +196,7 @@ def _bench(options) -> int:
     except sweeps.NoProcesses as error:
         raise BadInput(f"{error}: bench measures one a core, run it where they can") from error
     print("\n\n".join(map(str, found.tables)))
-    if options.json is not None:
-        write_json(Path(options.json), found.as_json())
+    _write(found.as_json(), options)
     return 0
 
 
@@ -198,6 +208,8 @@ def _judge(options) -> int:
     _check(options)
     wanted = _wanted(options, live=options.live)
     _writable("--json", options.json)
+    for chapter, _ in wanted:
+        chapter.recorded(options.scale)  # a damaged record is refused before anything is trained
     rows: list[report.Row] = []
     not_run: dict = {}
     for chapter, chosen in wanted:
@@ -210,7 +222,7 @@ def _judge(options) -> int:
     print(report.judged(rows, not_run))
     if options.json is not None:
         trained_on = sweeps.hardware(options.workers)
-        write_json(Path(options.json), [row.as_json() | {"hardware": trained_on} for row in rows])
+        _write([row.as_json() | {"hardware": trained_on} for row in rows], options)
     return 1 if any(row.differs for row in rows) else 0
 
 
@@ -222,8 +234,12 @@ def _check(options) -> None:
         raise BadInput(f"--seeds {options.seeds}: name at most {MOST_SEEDS:,}")
     if options.first_seed < 0:
         raise BadInput(f"--first-seed {options.first_seed}: name 0 or more")
-    if options.jobs is not None:
-        sweeps.processes(options.jobs, name="--jobs")  # refuses what cannot be
+    if options.first_seed > LARGEST_SEED:
+        raise BadInput(f"--first-seed {options.first_seed}: name at most {LARGEST_SEED:,}")
+    if options.jobs is not None and options.jobs < 1:
+        raise BadInput(f"--jobs {options.jobs}: name at least 1 process")
+    if (options.jobs or 0) > (most := MOST_JOBS_A_CORE * sweeps.cores()):
+        raise BadInput(f"--jobs {options.jobs}: more than {most} would only be slower on {sweeps.cores()} cores")
     if options.minutes is not None and not 0 < options.minutes < math.inf:
         raise BadInput(f"--minutes {options.minutes:g}: name more than 0")
     if (options.backend == "dask") != bool(options.scheduler):
@@ -262,10 +278,18 @@ def _workers(options) -> sweeps.Workers:
 def _writable(option: str, file: Path | str | None) -> None:
     """Refuse a file that cannot be written before hours are spent on what goes into it; None: nobody asked for one."""
     try:
-        if file is not None:
+        if file is not None and file not in STANDARD_OUTPUT:
             refuse_unwritable(Path(file))
     except OSError as error:
         raise BadInput(f"{option} {file}: {error.strerror}; name a file that can be written") from error
+
+
+def _write(found: list | dict, options) -> None:
+    """What ``--json`` asks for, where it asks for it."""
+    if _json_alone(options):
+        print(as_text(found), file=options.output)
+    elif options.json is not None:
+        write_json(Path(options.json), found)
 
 
 def _wanted(options, live: bool = False) -> list[tuple[Chapter, list[Claim]]]:
@@ -343,6 +367,8 @@ def _check_record(options) -> None:
             raise BadInput(f"--{name} does every record: leave out claims, --all, --grid, --first-seed and --scale")
     if options.rehearse is not None and options.confirm:
         raise BadInput("--rehearse writes what --confirm --against reads: name one of them")
+    if options.rehearse in ("", *STANDARD_OUTPUT):
+        raise BadInput(f"--rehearse {options.rehearse}: two files are written; name one that ends in .json")
     if options.against is not None and not options.confirm:
         raise BadInput("--against belongs to --confirm: name both, or neither")
     short = options.against is not None or options.rehearse is not None

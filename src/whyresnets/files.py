@@ -1,11 +1,14 @@
-"""Files that a reader asked for: refused early, written whole or not at all."""
+"""Files that a reader asked for: refused early, written whole or not at all; "-" is standard output."""
 
 import errno
 import json
+import math
 import os
 import tempfile
 import uuid
 from pathlib import Path
+
+STANDARD_OUTPUT = ("-", "/dev/stdout")  # a file of that name is ./-
 
 
 def refuse_unwritable(path: Path) -> None:
@@ -25,9 +28,22 @@ def refuse_unwritable(path: Path) -> None:
             pass
 
 
+def as_text(rows: list | dict) -> str:
+    """JSON as this library writes it; a number that is none (NaN, infinite) is null, as the standard has it."""
+    return json.dumps(_finite(rows), indent=1, allow_nan=False)
+
+
+def _finite(part):
+    if isinstance(part, dict):
+        return {name: _finite(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_finite(value) for value in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
+
+
 def write_json(path: Path, rows: list | dict) -> None:
     """Write the whole file or leave the old one as it was."""
-    text = json.dumps(rows, indent=1) + "\n"
+    text = as_text(rows) + "\n"
     whole = path.resolve()  # where a link leads
     part = path if _is_device(path) else whole.with_name(f"{uuid.uuid4().hex}.part")
     try:
