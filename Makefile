@@ -23,8 +23,8 @@ endif
 COMPLAINT = told=$$($(PYTHON) --version 2>&1 | sed -n 's/^Python [0-9]/&/p'); \
 	minor=$$(echo "$$told" | sed -n 's/^Python \([0-9]*\.[0-9]*\).*/\1/p'); \
 	case "$$minor" in \
-	("") echo "PYTHON=$(PYTHON) does not run: install Python 3.11 or newer and name it, as in PYTHON=python3.12"; exit;; \
-	([0-2].*|3.[0-9]|3.10) echo "PYTHON=$(PYTHON) is $$told: install Python 3.11 or newer and name it, as in PYTHON=python3.12"; exit;; \
+	("") echo "PYTHON=$(PYTHON) does not run: install Python 3.11 or newer and name it, as in PYTHON=/path/to/python3.12"; exit;; \
+	([0-2].*|3.[0-9]|3.10) echo "PYTHON=$(PYTHON) is $$told: install Python 3.11 or newer and name it, as in PYTHON=/path/to/python3.12"; exit;; \
 	esac; \
 	$(PYTHON) -c "import ensurepip, venv" 2> /dev/null || \
 	{ echo "PYTHON=$(PYTHON) ($$told) has no venv or no ensurepip: install them (Debian: apt-get install python$$minor-venv)"; exit; }; \
