@@ -74,3 +74,42 @@ def test_a_refusal_names_the_bounds(bounds, says):
 def test_a_batch_larger_than_the_training_set_is_refused_when_the_data_are_there():
     with pytest.raises(ValueError, match="a batch of 1401 is more than the 1400 training examples: choose a smaller"):
         train(BASE.but(batch=1401, steps=1), 0)
+
+
+NUMPY = {
+    "depth": np.int64(20),
+    "widths": np.array([8, 16, 32]),
+    "alpha": np.float32(0.5),
+    "zero_init_residual": np.bool_(False),
+    "norm": np.str_("batch"),
+    "batch": np.int16(64),
+    "steps": np.uint8(100),
+    "rate": np.float64(0.1),
+    "momentum_start": np.int64(1),
+    "watch": range(0, 101, 50),
+    "spectra": np.array([], dtype=int),
+}
+
+
+def test_whole_numbers_of_numpy_are_whole_and_kept_as_python_has_them():
+    spec = BASE.but(**NUMPY)
+    plain = {name: value.tolist() if hasattr(value, "tolist") else list(value) for name, value in NUMPY.items()}
+    assert spec == BASE.but(**plain) and repr(spec) == repr(BASE.but(**plain))
+    kept = [each for value in spec.flat().values() for each in (value if isinstance(value, tuple) else (value,))]
+    assert {type(value) for value in kept} <= {int, float, str, bool}
+
+
+@pytest.mark.parametrize("depth", [20.0, np.float64(20), "20", True, np.bool_(True), np.array(20), np.array([20])])
+def test_what_is_not_whole_is_called_so(depth):
+    with pytest.raises(ValueError, match=r"depth .* is impossible: choose a whole number"):
+        BASE.but(depth=depth)
+
+
+@pytest.mark.parametrize("value", [np.zeros((50, 50)), ["a\nb"] * 100, 10**400], ids=["array", "list", "number"])
+def test_a_refused_value_is_shown_on_one_line_and_cut(value):
+    for refuse in (checks.number, checks.whole, checks.yes_or_no, checks.seeds):
+        if refuse is checks.whole and isinstance(value, int):
+            continue
+        with pytest.raises(ValueError, match="choose") as caught:
+            refuse("rate", value)
+        assert len(str(caught.value)) < 200 and "\n" not in str(caught.value)

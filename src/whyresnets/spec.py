@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from whyresnets import checks, data
-from whyresnets.nets.architecture import BN_EPS, FAMILIES, SINGULARITIES, Architecture, Conv, Dense
+from whyresnets.nets.architecture import BN_EPS, FAMILIES, KERNELS, SINGULARITIES, Architecture, Conv, Dense
 
 TARGETS = ("labels", "teacher", "own")
 SCHEDULES = ("cosine", "constant", "step")
@@ -45,14 +45,13 @@ class Task:
     whole: bool = False
 
     def __post_init__(self):
-        checks.one_of("data", self.data, tuple(data.DATASETS))
-        checks.one_of("targets", self.targets, TARGETS)
-        checks.one_of("point", self.point, ("", *SINGULARITIES))
-        checks.whole("batch", self.batch, least=2)
-        checks.whole("draw", self.draw)
-        checks.number("distance", self.distance, least=0)
-        for name in ("augment", "whole"):
-            checks.yes_or_no(name, getattr(self, name))
+        checks.keep(self, checks.one_of, "data", choices=tuple(data.DATASETS))
+        checks.keep(self, checks.one_of, "targets", choices=TARGETS)
+        checks.keep(self, checks.one_of, "point", choices=("", *SINGULARITIES))
+        checks.keep(self, checks.whole, "batch", least=2)
+        checks.keep(self, checks.whole, "draw")
+        checks.keep(self, checks.number, "distance", least=0)
+        checks.keep(self, checks.yes_or_no, "augment", "whole")
         if (self.distance or self.whole) and not self.point:
             raise ValueError("distance and whole belong to a point: choose one, such as point='overlap'")
         if self.augment and not data.DATASETS[self.data].images:
@@ -102,21 +101,16 @@ class SGD:
     bias_spread: float = 0.0
 
     def __post_init__(self):
-        checks.as_tuple(self, "untrained")
-        checks.whole("steps", self.steps)
-        checks.one_of("schedule", self.schedule, SCHEDULES)
-        checks.one_of("precision", self.precision, PRECISIONS)
-        for part in self.untrained:
-            checks.one_of("untrained", part, PARTS)
-        for name in ("rate", "growth"):
-            checks.number(name, getattr(self, name), above=0)
-        for name in ("weight_decay", "bias_pull", "bias_spread"):
-            checks.number(name, getattr(self, name), least=0)
-        for name in ("momentum_start", "bias_mean"):
-            checks.number(name, getattr(self, name))
-        for name in ("warmup", "momentum"):
-            checks.number(name, getattr(self, name), least=0, below=1)
-        checks.number("spread", self.spread, least=1)
+        checks.keep(self, checks.whole, "steps")
+        checks.keep(self, checks.one_of, "schedule", choices=SCHEDULES)
+        checks.keep(self, checks.one_of, "precision", choices=PRECISIONS)
+        checks.keep(self, checks.one_of, "project", choices=("", *KERNELS))
+        checks.keep(self, checks.several, "untrained", of=checks.one_of, choices=PARTS)
+        checks.keep(self, checks.number, "rate", "growth", above=0)
+        checks.keep(self, checks.number, "weight_decay", "bias_pull", "bias_spread", least=0)
+        checks.keep(self, checks.number, "momentum_start", "bias_mean")
+        checks.keep(self, checks.number, "warmup", "momentum", least=0, below=1)
+        checks.keep(self, checks.number, "spread", least=1)
         if self.spread > 1 and not self.project:
             raise ValueError(f"spread {self.spread:g} is impossible without a projection: choose project, or 1")
         if (self.bias_mean or self.bias_spread) and not self.bias_pull:
@@ -143,8 +137,8 @@ class Readings:
     extend_to: tuple[int, ...] = ()
 
     def __post_init__(self):
-        checks.yes_or_no("signals", self.signals)
-        checks.as_tuple(self, "watch", "spectra", "extend_to")
+        checks.keep(self, checks.yes_or_no, "signals")
+        checks.keep(self, checks.several, "watch", "spectra", "extend_to", of=checks.whole)
 
 
 @dataclass(frozen=True)
@@ -176,6 +170,8 @@ class Spec:
     PARTS: ClassVar[tuple[str, ...]] = ("net", "task", "optimiser", "readings")
 
     def __post_init__(self):
+        for name, kind in zip(self.PARTS, (Architecture, Task, SGD, Readings), strict=True):
+            checks.one(name, getattr(self, name), kind)
         for name in ("watch", "spectra"):
             checks.rising(name, getattr(self.readings, name), self.optimiser.steps)
         if self.optimiser.project:

@@ -3,7 +3,6 @@
 A description says everything about a network but the shape of its data. ``nets.build`` makes it compute.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -68,22 +67,24 @@ class Conv:
     order: str = "post"
 
     def __post_init__(self):
-        checks.one_of("order", self.order, ("post", "pre"))
-        checks.one_of("rule", self.rule, tuple(RULES))
-        checks.one_of("norm", self.norm, NORMS if self.order == "pre" else ("batch", "none"))
-        checks.one_of("head_norm", self.head_norm, HEAD_NORMS if self.order == "pre" else ("",))
-        checks.one_of("padding", self.padding, ("zeros", "circular"))
-        checks.yes_or_no("zero_init_residual", self.zero_init_residual)
+        checks.keep(self, checks.one_of, "order", choices=("post", "pre"))
+        pre = self.order == "pre"
+        checks.keep(self, checks.one_of, "rule", choices=tuple(RULES))
+        checks.keep(self, checks.one_of, "norm", choices=NORMS if pre else ("batch", "none"))
+        checks.keep(self, checks.one_of, "head_norm", choices=HEAD_NORMS if pre else ("",))
+        checks.keep(self, checks.one_of, "padding", choices=("zeros", "circular"))
+        checks.keep(self, checks.yes_or_no, "zero_init_residual")
+        checks.keep(self, checks.whole, "depth")
         more = 2 + self._transitions  # layers outside the units
-        if type(self.depth) is not int or self.depth < 6 + more or (self.depth - more) % 6:
+        if self.depth < 6 + more or (self.depth - more) % 6:
             depths = ", ".join(str(6 * n + more) for n in (1, 3, 9))
-            raise ValueError(f"depth {self.depth!r} is impossible: choose 6 n + {more}, such as {depths}")
-        checks.as_tuple(self, "widths")
+            raise ValueError(f"depth {self.depth} is impossible: choose 6 n + {more}, such as {depths}")
+        checks.keep(self, checks.several, "widths", of=checks.whole, least=1)
         if len(self.widths) != STAGES:
             raise ValueError(f"widths {self.widths} are impossible: choose {STAGES} of them")
-        for width in self.widths:
-            checks.whole("width", width, least=1)
-        _scalars(self.gain, self.alpha, self.eps)
+        checks.keep(self, checks.number, "gain")
+        checks.keep(self, checks.number, "eps", above=0)
+        checks.keep(self, checks.number_or_none, "alpha")
         if self.zero_init_residual and (self.norm == "none" or self.order == "pre"):
             # Before a ReLU, 0 would stay 0 for ever.
             raise ValueError("zero_init_residual needs a last normalisation: choose norm='batch', order='post'")
@@ -212,33 +213,33 @@ class Dense:
     forward_gain: float | None = None
 
     def __post_init__(self):
-        checks.one_of("order", self.order, ("pre", "post"))
-        checks.whole("width", self.width, least=1)
-        checks.one_of("activation", self.activation, ("relu", "tanh", "abs", "linear"))
-        _scalars(self.gain, self.alpha, self.eps)
+        checks.keep(self, checks.one_of, "order", choices=("pre", "post"))
+        checks.keep(self, checks.whole, "width", "distinct", least=1)
+        checks.keep(self, checks.one_of, "activation", choices=("relu", "tanh", "abs", "linear"))
+        checks.keep(self, checks.one_of, "head_norm", choices=HEAD_NORMS)
+        checks.keep(self, checks.one_of, "skip", choices=SKIPS)
+        checks.keep(self, checks.one_of, "cancelled", choices=("", "own", "next"))
+        checks.keep(self, checks.number, "gain")
+        checks.keep(self, checks.number, "eps", above=0)
+        checks.keep(self, checks.number_or_none, "alpha")
+        checks.keep(self, checks.number_or_none, "forward_gain", above=0)
         self._refuse_in_pre() if self.order == "pre" else self._refuse_in_post()
 
     def _refuse_in_pre(self) -> None:
-        checks.whole("depth", self.depth, least=3)
-        checks.one_of("rule", self.rule, tuple(RULES))
-        checks.one_of("norm", self.norm, NORMS)
-        checks.one_of("head_norm", self.head_norm, HEAD_NORMS)
-        checks.one_of("weights", self.weights, ("he", "orthogonal"))
+        checks.keep(self, checks.whole, "depth", least=3)
+        checks.keep(self, checks.one_of, "rule", choices=tuple(RULES))
+        checks.keep(self, checks.one_of, "norm", choices=NORMS)
+        checks.keep(self, checks.one_of, "weights", choices=("he", "orthogonal"))
         if (self.skip, self.distinct, self.cancelled, self.forward_gain) != ("identity", 1, "", None):
             raise ValueError("other skips, cancelled ones and sizes belong to another order: choose order='post'")
 
     def _refuse_in_post(self) -> None:
-        checks.whole("depth", self.depth, least=2)
-        checks.one_of("rule", self.rule, ("plain", "residual", "hyper", "inside"))
-        checks.one_of("norm", self.norm, ("none", "batch", "layer"))
-        checks.one_of("weights", self.weights, ("glorot", "he", "orthogonal", "identity"))
-        checks.one_of("skip", self.skip, SKIPS)
-        checks.one_of("cancelled", self.cancelled, ("", "own", "next"))
-        checks.whole("distinct", self.distinct, least=1)
+        checks.keep(self, checks.whole, "depth", least=2)
+        checks.keep(self, checks.one_of, "rule", choices=("plain", "residual", "hyper", "inside"))
+        checks.keep(self, checks.one_of, "norm", choices=("none", "batch", "layer"))
+        checks.keep(self, checks.one_of, "weights", choices=("glorot", "he", "orthogonal", "identity"))
         if self.head_norm or self.alpha is not None:
             raise ValueError("head_norm and alpha belong to the order 'pre': choose that, or leave them")
-        if self.forward_gain is not None:
-            checks.number("forward_gain", self.forward_gain, above=0)
         if self.rule == "plain" and self.skip != "identity":
             raise ValueError(f"a plain net has no skip {self.skip!r}: choose the rule 'residual', or leave it")
         if self.rule == "plain" and self.cancelled:
@@ -288,10 +289,3 @@ def after_orhan(depth: int, rule: str = "plain", width: int = 10, **how: Any) ->
     'post'
     """
     return Dense(depth, rule, width, **{"norm": "none", "weights": "glorot", "order": "post", **how})
-
-
-def _scalars(gain: float, alpha: float | None, eps: float) -> None:
-    checks.number("gain", gain)
-    checks.number("eps", eps, above=0)
-    if alpha is not None and not (isinstance(alpha, int | float) and math.isfinite(alpha)):
-        raise ValueError(f"alpha {alpha!r} is impossible: choose a finite number, or None")
