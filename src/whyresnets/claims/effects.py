@@ -6,7 +6,7 @@ training loss: plain-56 - plain-20 > 0.5 nats
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +23,30 @@ class Unit:
 
     name: str
 
+    __array_ufunc__ = None  # numbers of NumPy ask it what a number times a unit is
+
     def __rmul__(self, value: float) -> "Amount":
         return Amount(value, self)
 
 
 @dataclass(frozen=True)
 class Amount:
-    """A ``value`` in a ``unit``, such as ``0.5 * nats``."""
+    """A ``value`` in a ``unit``, such as ``0.5 * nats``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the value is no finite number, or the unit no :class:`Unit`.
+    """
 
     value: float
     unit: Unit
+
+    __array_ufunc__ = None
+
+    def __post_init__(self):
+        checks.one("unit", self.unit, Unit)
+        object.__setattr__(self, "value", checks.number("threshold", self.value))
 
     def __neg__(self) -> "Amount":
         return Amount(-self.value, self.unit)
@@ -47,6 +61,7 @@ of_seeds = Unit("of seeds")  # a fraction
 eigenvalues = Unit("eigenvalues")  # a number of them
 of_all = Unit("of all")  # a share of the eigenvalues
 dimensionless = Unit("")
+SHARES = (of_seeds, of_all)  # units of numbers from 0 to 1
 
 
 class Quantity:
@@ -59,11 +74,14 @@ class Quantity:
         functools.update_wrapper(self, compute)
         self.compute, self.says, self.unit = compute, says, unit
 
+    def __repr__(self) -> str:
+        return f"<quantity: {self.says}>"
+
     def __call__(self, *runs: Runs) -> np.ndarray:
         return self.compute(*runs)
 
     def __getitem__(self, arms: str | tuple[str, ...]) -> "Effect":
-        return Effect((Term(1, self, (arms,) if isinstance(arms, str) else tuple(arms)),))
+        return Effect((Term(1, self, arms if isinstance(arms, tuple) else (arms,)),))
 
 
 def quantity(says: str, unit: Unit = dimensionless) -> Callable[[Callable[..., np.ndarray]], Quantity]:
@@ -80,15 +98,30 @@ def quantity(says: str, unit: Unit = dimensionless) -> Callable[[Callable[..., n
 
 @dataclass(frozen=True)
 class Term:
-    """A part of an effect: ``sign`` (1 or -1) times the ``quantity`` of an arm, or of several ``arms`` together."""
+    """A part of an effect: ``sign`` (1 or -1) times the ``quantity`` of an arm, or of several ``arms`` together.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is something else.
+    """
 
     sign: int
     quantity: Quantity
     arms: tuple[str, ...]
 
+    def __post_init__(self):
+        checks.keep(self, checks.whole, "sign", least=-1)
+        if self.sign not in (1, -1):
+            raise ValueError(f"sign {self.sign} is impossible: choose 1 or -1")
+        checks.one("quantity", self.quantity, Quantity)
+        checks.keep(self, checks.several, "arms", of=checks.one, kind=str)
+        if not self.arms:
+            raise ValueError(f"{self.quantity.says} of no arm is impossible: choose an arm, or several")
+
     def values(self, runs: Mapping[str, Runs]) -> np.ndarray:
         """The quantity seed by seed (S,), without the sign."""
-        return self.quantity(*(_in_double(runs[arm]) for arm in self.arms))
+        return self.quantity(*(_in_double(run_of(runs, arm)) for arm in self.arms))
 
     @property
     def said(self) -> str:
@@ -110,17 +143,24 @@ class Effect:
 
     terms: tuple[Term, ...]
 
+    __array_ufunc__ = None
+
     def __post_init__(self):
+        checks.keep(self, checks.several, "terms", of=checks.one, kind=Term)
+        if not self.terms:
+            raise ValueError("an effect of nothing is impossible: choose an effect such as training_loss['deep']")
         if len(units := {term.quantity.unit.name or "plain numbers" for term in self.terms}) > 1:
             raise TypeError(f"{self} adds {' and '.join(sorted(units))}: choose quantities of one unit")
 
     def __add__(self, other: "Effect") -> "Effect":
+        checks.one("what is added", other, Effect)
         return Effect(self.terms + other.terms)
 
     def __neg__(self) -> "Effect":
         return Effect(tuple(Term(-term.sign, term.quantity, term.arms) for term in self.terms))
 
     def __sub__(self, other: "Effect") -> "Effect":
+        checks.one("what is taken off", other, Effect)
         return self + -other
 
     def __gt__(self, threshold: "Amount | float") -> "Condition":
@@ -129,12 +169,18 @@ class Effect:
     def __lt__(self, threshold: "Amount | float") -> "Condition":
         return self._compared("<", threshold)
 
+    def __ge__(self, threshold: "Amount | float") -> "Condition":
+        raise TypeError(f"{self} is to lie clearly beyond a threshold, or below it: choose > or <, not >= or <=")
+
+    __le__ = __ge__
+
     def _compared(self, side: str, threshold: "Amount | float") -> "Condition":
-        amount = threshold if isinstance(threshold, Amount) else Amount(threshold, dimensionless)
-        if amount.unit != self.unit:
+        value, unit = (threshold.value, threshold.unit) if isinstance(threshold, Amount) else (threshold, dimensionless)
+        if unit != self.unit:
             instead = f"a number of {self.unit.name}" if self.unit.name else "a plain number"
-            raise TypeError(f"{self} cannot be compared with {threshold}: choose {instead}")
-        return Condition(self, side, amount.value)
+            named = threshold if isinstance(threshold, Amount | Effect) else checks.said(threshold)
+            raise TypeError(f"{self} cannot be compared with {named}: choose {instead}")
+        return Condition(self, side, value)
 
     @property
     def unit(self) -> Unit:
@@ -164,13 +210,22 @@ class Effect:
         Raises
         ------
         ValueError
-            If the arms do not have the same seeds.
+            If the arms do not have the same seeds, each once, with as many readings; if one is not there; or if
+            some quantity is not one number a seed.
         """
-        if len({runs[arm].seeds for arm in self.arms}) > 1:
+        seeds = shared_seeds(runs, self.arms)
+        if seeds is None:
             raise ValueError(f"the arms {', '.join(self.arms)} must have the same seeds to be paired")
-        plus = [term.values(runs) for term in self.terms if term.sign > 0]
-        minus = [term.values(runs) for term in self.terms if term.sign < 0]
+        plus = [self._read(term, runs, len(seeds)) for term in self.terms if term.sign > 0]
+        minus = [self._read(term, runs, len(seeds)) for term in self.terms if term.sign < 0]
         return plus[0] if len(plus) == 1 and not minus else np.asarray(sum(plus) - sum(minus))
+
+    def _read(self, term: Term, runs: Mapping[str, Runs], n: int) -> np.ndarray:
+        values = np.asarray(term.values(runs))
+        if values.shape != (n,) or values.dtype.kind not in "biuf":
+            is_now = f"{values.dtype} of shape {values.shape}"
+            raise ValueError(f"{self} is {is_now} for {n} seeds: choose a quantity that is one number a seed")
+        return values
 
 
 class _InDouble(Mapping):
@@ -183,6 +238,8 @@ class _InDouble(Mapping):
         self._arrays = arrays
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._arrays:
+            raise checks.unknown("reading", name, self._arrays)
         array = self._arrays[name]
         return array.astype(np.float64) if array.dtype == np.float32 else array
 
@@ -197,6 +254,41 @@ def _in_double(runs: Runs) -> Runs:
     return Runs(runs.spec, runs.seeds, _InDouble(runs.arrays))
 
 
+def run_of(runs: Mapping[str, Runs], arm: str) -> Runs:
+    """The runs of the arm called ``arm``.
+
+    Raises
+    ------
+    whyresnets.checks.UnknownName
+        If there is none; the message names those that are near.
+    TypeError
+        If something else than runs by the name of their arm was given.
+    """
+    if not isinstance(runs, Mapping):
+        raise TypeError(f"runs {checks.said(runs)} are impossible: choose a dictionary, arm by arm")
+    if arm not in runs:
+        raise checks.unknown("arm", arm, runs)
+    return checks.one(f"what ran as {arm}", runs[arm], Runs)
+
+
+def shared_seeds(runs: Mapping[str, Runs], arms: Iterable[str]) -> tuple[int, ...] | None:
+    """The seeds of all these arms, in their order; None if they do not have the same.
+
+    Raises
+    ------
+    ValueError
+        If an arm is not there; if its seeds are not distinct whole numbers; or if it does not hold a reading of each.
+    """
+    found = set()
+    for arm in arms:
+        ran = run_of(runs, arm)
+        seeds = checks.seeds(f"{arm}: seeds", ran.seeds)
+        if short := [name for name, array in ran.arrays.items() if np.shape(array)[:1] != (len(seeds),)]:
+            raise ValueError(f"{arm} has {len(seeds)} seeds and not as many of {short[0]}: choose seeds that all ran")
+        found.add(seeds)
+    return found.pop() if len(found) == 1 else None
+
+
 @dataclass(frozen=True)
 class Condition:
     """On which ``side`` (">" or "<") of a ``threshold``, in the unit of the ``effect``, the effect should lie.
@@ -204,9 +296,9 @@ class Condition:
     Raises
     ------
     ValueError
-        If there is no such side, or the threshold is no finite number.
+        If there is no such side; if the threshold is no finite number, or of a share one that it cannot pass.
     TypeError
-        If it is taken for something true or false.
+        If it is not about an effect, or is taken for something true or false.
     """
 
     effect: Effect
@@ -214,8 +306,11 @@ class Condition:
     threshold: float
 
     def __post_init__(self):
-        checks.one_of("side", self.side, (">", "<"))
-        checks.number("threshold", self.threshold)
+        checks.one("effect", self.effect, Effect)
+        checks.keep(self, checks.one_of, "side", choices=(">", "<"))
+        checks.keep(self, checks.number, "threshold")
+        if self.effect.unit in SHARES and abs(self.threshold) > len(self.effect.terms):
+            raise ValueError(f"threshold {self.threshold:g} {self.unit} is impossible: choose a share, such as 0.5")
 
     def __bool__(self) -> bool:
         raise TypeError("a condition is data, neither true nor false: write two of them, not one between two bounds")
@@ -243,7 +338,8 @@ def all_of(predicted: Any) -> tuple[Condition, ...]:
     TypeError
         If there is none, or something else among them.
     """
-    group = predicted if isinstance(predicted, tuple) else (predicted,)
+    group = tuple(predicted) if isinstance(predicted, list | tuple) else (predicted,)
     if not group or not all(isinstance(condition, Condition) for condition in group):
-        raise TypeError(f"{predicted!r} predicts nothing: choose conditions, such as training_loss['deep'] > 1 * nats")
+        example = "training_loss['deep'] > 1 * nats"
+        raise TypeError(f"{checks.said(predicted)} predicts nothing: choose conditions, such as {example}")
     return group

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whyresnets.claims.effects import Condition, Effect, all_of
+from whyresnets import checks
+from whyresnets.claims.effects import Condition, Effect, all_of, run_of, shared_seeds
 from whyresnets.claims.quantities import training_loss
 from whyresnets.stats import Interval, fraction_band, prediction_band, t_interval, wilson_interval
 from whyresnets.training.runs import Runs
@@ -52,6 +53,11 @@ class Claim:
     not_shown : what a verdict here does not say
     live : judged in the reader's own run; otherwise judged from its laptop record
     seeds : of the reader's own run, where it is live
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a part of it is something else, or it has too few seeds for a verdict.
     """
 
     id: str
@@ -69,6 +75,12 @@ class Claim:
 
     def __post_init__(self):
         object.__setattr__(self, "conditions", all_of(self.conditions))
+        checks.keep(self, checks.several, "controls", of=checks.one, kind=Test)
+        for name in ("premise", "fails_when", "alternative"):
+            checks.one(name, getattr(self, name), Test | None)
+        checks.keep(self, checks.several, "trains", of=_bar)
+        checks.keep(self, checks.yes_or_no, "live")
+        checks.keep(self, checks.whole, "seeds")
         if self.seeds < FEWEST_SEEDS:
             raise ValueError(f"{self.id} with {self.seeds} seeds has no verdict: choose {FEWEST_SEEDS} or more")
 
@@ -89,6 +101,16 @@ class Claim:
         conditions = [*self.conditions, *(c for test in self.tests for c in test.conditions)]
         names = [arm for c in conditions for arm in c.effect.arms] + [arm for arm, _ in self.trains]
         return tuple(dict.fromkeys(names))
+
+
+def _bar(name: str, value: object) -> tuple[str, float]:
+    """An arm that must be alive, with the loss that it must beat: above 0, or infinite."""
+    match value:
+        case (str(arm), float(bound)) if bound == math.inf:
+            return arm, math.inf
+        case (str(arm), bound):
+            return arm, checks.number(f"{name}: the loss of {arm}", bound, above=0)
+    raise ValueError(f"{name} {checks.said(value)} is impossible: choose pairs such as ('deep', 0.5), in nats")
 
 
 @dataclass(frozen=True)
@@ -225,9 +247,12 @@ def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
     Raises
     ------
     ValueError
-        If the arms do not have the same seeds.
+        If the arms do not have the same seeds, each once, with as many readings; or if one is not there.
+    TypeError
+        If it is no claim, or what ran is something else than runs by the name of their arm.
     """
-    if len({runs[arm].seeds for arm in claim.arms}) > 1:
+    checks.one("claim", claim, Claim)
+    if shared_seeds(runs, claim.arms) is None:
         raise ValueError(f"the arms of {claim.id} must have the same seeds to be judged together")
     predicted = _measure(claim.conditions, runs)
     tests = tuple(_measure(test.conditions, runs) for test in claim.tests)
@@ -263,7 +288,8 @@ def effect_band(effect: Effect, recorded: Mapping[str, Runs], live: Mapping[str,
     :func:`whyresnets.stats.fraction_band` for a
     fraction of seeds. Leaving out live seeds: chosen by us.
     """
-    values = effect.values({arm: unseen(recorded[arm], live[arm]) for arm in effect.arms})
+    values = effect.values({arm: unseen(run_of(recorded, arm), run_of(live, arm)) for arm in effect.arms})
+    shared_seeds(live, effect.arms)
     new = len(live[effect.arms[0]].seeds)
     if values.dtype == bool:
         return fraction_band(values, new)

@@ -4,11 +4,11 @@ import errno
 import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from whyresnets import data
+from whyresnets import checks, data
 from whyresnets.spec import Spec
 from whyresnets.store import cache
 from whyresnets.sweeps.cluster import on_a_cluster
@@ -22,6 +22,8 @@ from whyresnets.training.runs import Runs
 TOGETHER = 10  # nets in one batch at most: more are hardly faster a net (chosen by us, as measured)
 MEGABYTES = 500  # of memory that a batch may take (chosen by us: eight workers fit a laptop)
 
+EXAMPLE = '{"mine": (spec, range(5))}'
+
 
 def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Workers = HERE) -> dict[str, Runs]:
     """Every arm of ``plan`` with its seeds, from the cache where it is there, else trained now.
@@ -32,8 +34,8 @@ def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Worke
 
     Raises
     ------
-    BadNumber
-        If that many processes cannot be.
+    ValueError, TypeError
+        If the plan is no Spec with distinct seeds for each arm; nothing is trained then.
     OSError
         If the cache cannot be written or read; what was finished before is kept.
     whyresnets.data.DataMissing
@@ -45,7 +47,7 @@ def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Worke
     whyresnets.store.cache.OutOfTime
         If the time of ``workers`` is over before all is done; what was done is kept.
     """
-    jobs = cores() if workers.scheduler else processes(jobs, workers.device)
+    plan = _checked(plan)
     with folder_of(workers) as folder:
         found = _find(folder, _asked(plan))
         missing = [job for job, readings in found.items() if readings is None]
@@ -59,10 +61,11 @@ def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Worke
         if lost := [job for job in lost if found[job] is None]:
             raise OSError(errno.EIO, f"{len(lost)} finished runs vanished or were damaged", str(folder))
         kept = {job: readings for job, readings in found.items() if readings is not None}
-        return {
+        stacked = {
             arm: Runs.stack(spec, tuple(seeds), [kept[spec, seed] for seed in seeds])
             for arm, (spec, seeds) in plan.items()
         }
+        return checks.Named("arm", stacked)
 
 
 def missing(plan: Plan, workers: Workers = HERE) -> list[Job]:
@@ -72,11 +75,27 @@ def missing(plan: Plan, workers: Workers = HERE) -> list[Job]:
     ------
     OSError, whyresnets.data.DataMissing
         If they could not be trained and kept: better said before than after an hour.
+    ValueError, TypeError
+        If the plan is no Spec with distinct seeds for each arm.
     """
+    plan = _checked(plan)
     with folder_of(workers) as folder:
         absent = [job for job, readings in _find(folder, _asked(plan)).items() if readings is None]
         _check(absent, folder, here=not workers.scheduler)
         return absent
+
+
+def _checked(plan: Plan) -> Plan:
+    """The plan with its seeds as plain whole numbers: a seed says which run it is, and counts once."""
+    if not isinstance(plan, Mapping):
+        raise TypeError(f"plan {checks.said(plan)} is impossible: choose a dictionary, such as {EXAMPLE}")
+    found = {}
+    for arm, asked in plan.items():
+        if not (isinstance(asked, tuple | list) and len(asked) == 2):
+            raise TypeError(f"{arm}: {checks.said(asked)} is impossible: choose a Spec and seeds, such as {EXAMPLE}")
+        spec, seeds = asked
+        found[arm] = checks.one(f"{arm}: spec", spec, Spec), checks.seeds(f"{arm}: seeds", seeds)
+    return found
 
 
 def _check(missing: Iterable[Job], folder: Path, here: bool) -> None:
