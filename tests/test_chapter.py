@@ -66,7 +66,7 @@ def test_two_arms_of_one_name_are_refused_at_every_scale():
     ],
 )
 def test_a_name_of_an_arm_that_is_not_there_is_refused(field, scale):
-    says = f"made-up has no arm called 'depe' at {scale} scale: choose another, or add this one"
+    says = f"made-up has no arm called 'depe' at {scale} scale: did you mean deep?"
     with pytest.raises(ValueError, match=re.escape(says)):
         replace(CHAPTER, **field)
 
@@ -98,8 +98,18 @@ def test_claims_are_found_by_id_and_scale():
     chapter = replace(CHAPTER, larger_claims={"workstation": (other,)})
     assert all(chapter.claims_at(scale) == (CLAIM,) and chapter.claim("X", scale) == CLAIM for scale in SMALL)
     assert chapter.claim("X", "workstation") == other and chapter.claims_at("paper") == ()
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="unknown claim 'X': there is none here"):
         chapter.claim("X", "paper")
+    with pytest.raises(KeyError, match="unknown claim 'x': did you mean X"):
+        chapter.claim("x")
+
+
+def test_an_arm_that_is_not_there_names_those_that_are_near():
+    for looked_up in (CHAPTER.specs(), CHAPTER.specs("smoke"), CHAPTER.specs("workstation"), CHAPTER.live()):
+        with pytest.raises(KeyError, match=r"^unknown arm 'depe': did you mean deep"):
+            looked_up["depe"]
+    with pytest.raises(KeyError, match="unknown arm 'deep': there is none here"):
+        CHAPTER.recorded()["deep"]
 
 
 def test_grids_and_their_records_are_named_by_scale():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from whyresnets import checks
 from whyresnets.claims.quantities import training_loss
 from whyresnets.claims.verdicts import LIVE_SEEDS, Claim, Verdict, judge
 from whyresnets.kinds import kind
@@ -53,7 +54,7 @@ def specs(*groups: Iterable[Arm]) -> dict[str, Spec]:
         if arm.name in found:
             raise ValueError(f"two arms are called {arm.name!r}: choose another name for one")
         found[arm.name] = arm.spec
-    return found
+    return checks.Named("arm", found)
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,10 @@ class Chapter:
             self._refuse_absent(scale, (arm for claim in self.claims_at(scale) for arm in claim.arms))
 
     def _refuse_absent(self, scale: str, named: Iterable[str]) -> None:
-        if absent := sorted(set(named) - set(self.specs(scale))):
-            raise ValueError(
-                f"{self.name} has no arm called {absent[0]!r} at {scale} scale: choose another, or add this one"
-            )
+        known = self.specs(scale)
+        if absent := sorted(set(named) - set(known)):
+            instead = checks.near(absent[0], known)
+            raise ValueError(f"{self.name} has no arm called {absent[0]!r} at {scale} scale: {instead}")
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -163,10 +164,10 @@ class Chapter:
 
         Raises
         ------
-        KeyError
-            If the chapter has no such claim there.
+        whyresnets.checks.UnknownName
+            If the chapter has no such claim there; the message names those that are near.
         """
-        return {claim.id: claim for claim in self.claims_at(scale)}[id]
+        return checks.Named("claim", {claim.id: claim for claim in self.claims_at(scale)})[id]
 
     def claims_at(self, scale: str) -> tuple[Claim, ...]:
         """The claims that are judged at ``scale``, as they are judged there, in the order of the ledger."""
@@ -189,7 +190,7 @@ class Chapter:
             If the chapter has no plan at that scale yet.
         """
         if scale == "smoke":  # seconds for all arms; its verdicts say nothing
-            return {arm.name: smoke(arm.spec) for arm in self.laptop}
+            return checks.Named("arm", {arm.name: smoke(arm.spec) for arm in self.laptop})
         if scale != "laptop" and scale not in self.larger:
             raise NotBuilt(f"scale {scale!r} is not built yet for {self.name}: use --scale laptop or --scale smoke")
         return specs(self.laptop if scale == "laptop" else self.larger[scale])
@@ -203,13 +204,13 @@ class Chapter:
                 seeds[arm] = max(claim.seeds, seeds.get(arm, 0))
         seeds = {**dict.fromkeys(self.probes, 1), **seeds}
         order = [*(arm for arm in seeds if arm not in self.probes), *self.probes]
-        return {arm: (laptop[arm], range(seeds[arm])) for arm in order}
+        return checks.Named("arm", {arm: (laptop[arm], range(seeds[arm])) for arm in order})
 
     def recorded(self, scale: str = "laptop", first_seed: int = 0) -> dict[str, Runs]:
         """The arms of the shipped record at ``scale``, from ``first_seed`` up; those not recorded are left out."""
         record = records.record(f"{self.name}-{scale}")
         found = {arm: record.runs(spec, first_seed) for arm, spec in self.specs(scale).items()} if record else {}
-        return {arm: runs for arm, runs in found.items() if runs is not None}
+        return checks.Named("arm", {arm: runs for arm, runs in found.items() if runs is not None})
 
     def stale(self, scale: str = "laptop") -> bool:
         """Whether some arm of the shipped record was made with other code than today's."""
@@ -254,7 +255,7 @@ def larger_arms(
     at_scale: Callable[[Arm, str], Arm] = _as_larger,
 ) -> dict[str, tuple[Arm, ...]]:
     """Scale -> the laptop's arms that its claims name, each as ``at_scale`` makes it there (by :func:`larger`)."""
-    known = {arm.name: arm for arm in laptop}
+    known = checks.Named("arm", {arm.name: arm for arm in laptop})
     return {
         scale: tuple(at_scale(known[name], scale) for name in dict.fromkeys(name for c in claims for name in c.arms))
         for scale, claims in larger_claims.items()
