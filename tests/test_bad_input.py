@@ -300,6 +300,8 @@ RECORDS = [
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["spec"].update(depth=0))),
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["spec"].update(attention=True))),
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["seeds"].pop())),
+    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["seeds"].__setitem__(1, 0))),
+    (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry["seeds"].__setitem__(1, "1"))),
     (["claims"], "restore both its files", lambda p: p.about(lambda entry: entry.pop("source"))),
     (["judge", "--live"], "restore both its files", records_json("{")),
     (SMOKE[:2], "restore both its files", records_json("{")),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import whyresnets
+from whyresnets import checks
 from whyresnets.spec import Spec, from_flat
 from whyresnets.store.cache import Arrays, arrays_in
 from whyresnets.store.provenance import hardware, provenance, source_of
@@ -116,7 +117,7 @@ def _read_record(path: Path, _modified: int) -> Record:
         arrays = arrays_in(path.with_suffix(".npz").read_bytes())
         found = Record(json.loads(path.read_text(encoding="utf-8")), arrays)
         for (spec, first), key in found.entries.items():
-            seeds = found.about[key]["seeds"]
+            seeds = checks.seeds("seeds", found.about[key]["seeds"])
             if absent := PROVENANCE - set(found.about[key]):
                 raise ValueError(f"{key} does not say its {', '.join(absent)}")
             kept = found.runs(spec, first)
