@@ -21,7 +21,6 @@ from whyresnets.store import cache, records
 
 MOST_SEEDS = 1000  # more are a slip of the finger (chosen by us)
 LARGEST_SEED = 10**9  # more does not fit every generator with its offsets (chosen by us)
-MOST_JOBS_A_CORE = 4  # processes (chosen by us)
 SCALES = ("smoke", "laptop", "workstation", "paper")
 BESIDE = "-: on standard output, the tables on standard error"
 WORKERS = (
@@ -236,10 +235,8 @@ def _check(options) -> None:
         raise BadInput(f"--first-seed {options.first_seed}: name 0 or more")
     if options.first_seed > LARGEST_SEED:
         raise BadInput(f"--first-seed {options.first_seed}: name at most {LARGEST_SEED:,}")
-    if options.jobs is not None and options.jobs < 1:
-        raise BadInput(f"--jobs {options.jobs}: name at least 1 process")
-    if (options.jobs or 0) > (most := MOST_JOBS_A_CORE * sweeps.cores()):
-        raise BadInput(f"--jobs {options.jobs}: more than {most} would only be slower on {sweeps.cores()} cores")
+    if options.jobs is not None:
+        sweeps.processes(options.jobs, name="--jobs")  # refuses what cannot be
     if options.minutes is not None and not 0 < options.minutes < math.inf:
         raise BadInput(f"--minutes {options.minutes:g}: name more than 0")
     if (options.backend == "dask") != bool(options.scheduler):

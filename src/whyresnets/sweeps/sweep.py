@@ -36,6 +36,8 @@ def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Worke
     ------
     ValueError, TypeError
         If the plan is no Spec with distinct seeds for each arm; nothing is trained then.
+    BadNumber
+        If that many processes cannot be.
     OSError
         If the cache cannot be written or read; what was finished before is kept.
     whyresnets.data.DataMissing
@@ -48,6 +50,7 @@ def run(plan: Plan, jobs: int | None = None, title: str = "runs", workers: Worke
         If the time of ``workers`` is over before all is done; what was done is kept.
     """
     plan = _checked(plan)
+    jobs = cores() if workers.scheduler else processes(jobs, workers.device)
     with folder_of(workers) as folder:
         found = _find(folder, _asked(plan))
         missing = [job for job, readings in found.items() if readings is None]
