@@ -161,3 +161,12 @@ def test_an_environment_made_by_hand_is_kept(place):
     (place / ".venv" / "mine").touch()
     assert make(place).returncode == 0
     assert (place / ".venv" / "mine").exists() and installed(place) == ["3.11.7"]
+
+
+def test_the_pages_name_the_torch_that_is_pinned():
+    """Whoever puts a torch without CUDA in first must not see it replaced."""
+    told = re.findall(r"(torch(?:vision)?)==([\d.]+)\+cpu", (ROOT / "book" / "running.md").read_text())
+    pins = dict(re.findall(r"^(torch\w*)==([\d.]+)", (ROOT / "requirements.txt").read_text(), re.M))
+    assert dict(told) == pins
+    oldest = re.search(r'"torch>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())[1]
+    assert f"this library needs {oldest}" in (ROOT / "book" / "running.md").read_text()

@@ -1,12 +1,16 @@
 """Where torch cannot be had, records are still read, judged, tabulated and drawn."""
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
+import tomllib
+from pathlib import Path
 
 from whyresnets.chapters import CHAPTERS
 
+ROOT = Path(__file__).parents[1]
 ROOMS = (
     "stats", "spec", "kinds", "claims.effects", "claims.quantities", "claims.verdicts", "chapter", "chapters",
     "store.records", "exercises", "report", "figures",
@@ -40,6 +44,22 @@ def test_torch_is_absent_there():
 def test_what_reads_judges_and_draws_records_imports():
     script = f"for room in {ROOMS}:\n    importlib.import_module('whyresnets.' + room)\nprint('torch' in sys.modules)"
     assert without_torch(script) == "False\n"
+
+
+def test_the_packages_that_the_page_names_are_enough():
+    """On an Intel Mac; "Running the book" names them, and the library's other requirements are not asked for."""
+    (named,) = re.findall(r"pip install (numpy [a-z ]+)\n", (ROOT / "book" / "running.md").read_text())
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.match(r"[\w-]+", wanted)[0].replace("scikit-learn", "sklearn") for wanted in declared}
+    script = textwrap.dedent(
+        """
+        import whyresnets.exercises, whyresnets.figures, whyresnets.report
+        from whyresnets.chapters import CHAPTERS
+        CHAPTERS[0].printed(CHAPTERS[0].claims[0])
+        print(*sys.modules)
+        """
+    )
+    assert names & set(without_torch(script).split()) <= set(named.split())
 
 
 def test_claims_are_judged_from_their_records_with_the_printed_words():
