@@ -6,6 +6,8 @@ from pathlib import Path
 import yaml
 from whyresnets.chapters import CHAPTERS
 
+import versioning
+
 
 def citation(book: Mapping, address: str = "", number: int = 0, title: str = "", page: str = "") -> str:
     """Plain text and BibTeX for the book or, with ``number``, ``title`` and ``page``, for a chapter of it.
@@ -18,25 +20,27 @@ def citation(book: Mapping, address: str = "", number: int = 0, title: str = "",
         book["version"],
         f"{address.rstrip('/')}/{page}" if address else "",
     )
+    kind = "development version" if ".dev" in version else "version"
     chapter = f'"{title}." Chapter {number} of ' if number else ""
-    plain = f"{author} ({year}). {chapter}{book['title']}, version {version}.{f' {where}' if where else ''}"
+    plain = f"{author} ({year}). {chapter}{book['title']}, {kind} {version}.{f' {where}' if where else ''}"
     fields = {
         "author": f"{{{author}}}",
         "title": title or book["title"],
         "booktitle": book["title"] if number else "",
         "chapter": str(number or ""),
         "year": year,
-        "note": f"Version {version}",
+        "note": f"{kind.capitalize()} {version}",
         "url": where,
     }
-    kind, key = ("incollection", f"whyresnets-{page.removesuffix('.html')}") if number else ("book", "whyresnets")
+    entry, key = ("incollection", f"whyresnets-{page.removesuffix('.html')}") if number else ("book", "whyresnets")
     lines = [f"  {name:9} = {{{value}}}" for name, value in fields.items() if value]
-    return f"```text\n{plain}\n```\n\n```bibtex\n@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n```"
+    return f"```text\n{plain}\n```\n\n```bibtex\n@{entry}{{{key},\n" + ",\n".join(lines) + "\n}\n```"
 
 
 def citations(root: Path) -> dict[str, str]:
     """Page -> its citation, from CITATION.cff and the table of contents; "cite" has that of the book."""
-    book = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    said = (root / "CITATION.cff").read_text(encoding="utf-8")
+    book = yaml.safe_load(versioning.cited(said, versioning.with_today(versioning.kept(root))))
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     address = settings["html"]["baseurl"]
     titles = {chapter.name: chapter.title for chapter in CHAPTERS}

@@ -1,7 +1,7 @@
 """Writes the computed parts of the pages: ``make pages`` (this file, run in the root of the repository).
 
-Each part stands in its page between two comments that name it. They say what the records, CITATION.cff and the table of
-contents say today; a test compares.
+Each part stands in its page between two comments that name it. They say what the records, the version, CITATION.cff and
+the table of contents say today; a test compares.
 """
 
 import json
@@ -22,6 +22,7 @@ from whyresnets.sweeps import cost
 import citing
 import ledger
 import teaching
+import versioning
 
 BEGIN = "<!-- computed: {} -->"
 END = "<!-- end of the computed part -->"
@@ -88,8 +89,11 @@ def filled(text: str, known: Mapping[str, str]) -> str:
 
 def today(root: Path) -> dict[Path, str]:
     """Every file with computed parts -> what it should hold today."""
+    versions = versioning.with_today(versioning.kept(root))
+    citation = versioning.cited((root / "CITATION.cff").read_text(encoding="utf-8"), versions)
     known = parts(root)
     wanted = {root / "book" / "ledger.json": ledger.as_json(), root / "book" / "ledger.csv": ledger.as_csv()}
+    wanted |= {root / "book" / "versions.json": versioning.as_json(versions), root / "CITATION.cff": citation}
     for path in (root / "README.md", *sorted((root / "book").glob("*.md"))):
         wanted[path] = filled(path.read_text(encoding="utf-8"), known)
     for path in sorted((root / "book").glob("*.ipynb")):

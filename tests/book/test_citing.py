@@ -21,6 +21,11 @@ def test_a_citation_names_author_year_version_and_place():
     assert "url" not in citing.citation(BOOK, "", 3, "Chapter title", "some_page.html")
 
 
+def test_a_development_version_is_called_so():
+    text = citing.citation(BOOK | {"version": "9.9.0.dev3"})
+    assert "T, development version 9.9.0.dev3." in text and "{Development version 9.9.0.dev3}" in text
+
+
 def test_chapters_are_numbered_as_in_the_table_of_contents():
     cited, order = citing.citations(ROOT), [name for name in citing.listed(ROOT) if name in {c.name for c in CHAPTERS}]
     assert len(order) == len(CHAPTERS)
