@@ -19,7 +19,7 @@ import ledger
 
 WITHDRAWN = "withdrawn"
 ROW = re.compile(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \| [^|]+ \| ([\w.]+)", re.M)  # claim, old, new, why, version
-RAISE = "raise __version__ in src/whyresnets/__init__.py and head a section of CHANGELOG.md with it, then `make pages`"
+RAISE = "raise __version__ in src/whyresnets/__init__.py, tell what changed in CHANGELOG.md, then `make pages`"
 
 
 def printed() -> dict[str, str]:
