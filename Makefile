@@ -7,7 +7,7 @@ BUILD := $(BIN)/jupyter-book build -W -n --keep-going --quiet
 ALONE := singularities
 CHAPTERS := $(notdir $(basename $(wildcard book/*.ipynb)))
 
-.PHONY: book test html zip wheel browser installed outputs pages clean
+.PHONY: book test html zip notebooks lab wheel browser installed outputs pages clean
 
 # .venv is whole if it is finished or made by hand, run by the Python that made it, and of the one that PYTHON names, if
 # somebody names one. What is not whole is begun again, so that 3.11 and 3.12 never mix in it.
@@ -64,20 +64,31 @@ zip: html
 	@rm -r _build/why-residual-networks-train
 	@echo "The book in one file: $(CURDIR)/_build/why-residual-networks-train.zip"
 
+# The chapters as notebooks for any front end; one that you have changed is kept.
+notebooks: $(READY)
+	@$(BIN)/python book/_ext/notebooks.py _build/notebooks
+	@echo "The chapters as notebooks: $(CURDIR)/_build/notebooks"
+
+# JupyterLab on them, with a kernel that has the library. It asks no other host whether it is new.
+lab: notebooks
+	@$(BIN)/python -m ipykernel install --sys-prefix --display-name "Why Residual Networks Train" > /dev/null
+	@cd _build/notebooks && PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PREFER_ENV_PATH=1 jupyter lab \
+	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(LAB)
+
 # The library, with its records.
 wheel: $(READY)
 	@rm -rf build _build/dist
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir _build/dist .
 	@echo "The library: $$(ls "$(CURDIR)"/_build/dist/*.whl)"
 
-# The rendered book in a real browser (Debian: apt-get install chromium).
+# The rendered book, and a chapter in JupyterLab, in a real browser (Debian: apt-get install chromium).
 browser: html
 	@$(BIN)/python -m pytest --numprocesses=2 tests/browser
 
 # A chapter with the wheel alone, in a fresh environment and an empty folder.
 installed: wheel
 	@grep -E '^[a-z].*==' requirements.txt | sed 's/ *#.*//' > _build/pins.txt
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp book/$(ALONE).ipynb "$$folder" && cd "$$folder" && \
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(BIN)/python book/_ext/notebooks.py "$$folder" && cd "$$folder" && \
 	"$(CURDIR)/$(BIN)/python" -m venv fresh && \
 	fresh/bin/pip install --quiet --disable-pip-version-check -c "$(CURDIR)/_build/pins.txt" "$$(ls "$(CURDIR)"/_build/dist/*.whl)[notebook]" && \
 	WHYRESNETS_CACHE="$$folder/cache" fresh/bin/jupyter execute --inplace $(ALONE).ipynb && \
@@ -100,5 +111,6 @@ outputs: $(READY)
 pages: $(READY)
 	@$(BIN)/python book/_ext/pages.py
 
+# What was built, but not the notebooks in which a reader may have written.
 clean:
-	rm -rf _build build
+	rm -rf build $(filter-out _build/notebooks,$(wildcard _build/* _build/.[!.]*))
