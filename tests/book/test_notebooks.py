@@ -236,6 +236,16 @@ def test_bad_arguments_and_bad_pages_get_one_line(repository, monkeypatch):
         notebooks.main(["out"])
 
 
+def test_make_clean_leaves_the_notebooks_of_a_reader(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("_build/notebooks/a.ipynb", "_build/html/a.html", "_build/.doctrees/a", "build/a"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    for _ in range(2):  # the second time there is nothing
+        subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+        assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"Makefile", "a.ipynb"}
+
+
 @pytest.mark.slow  # a chapter's live run
 def test_a_chapter_runs_in_an_empty_folder(book, tmp_path):
     path = ROOT / "book" / "singularities.ipynb"
