@@ -81,9 +81,9 @@ wheel: $(READY)
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir _build/dist .
 	@echo "The library: $$(ls "$(CURDIR)"/_build/dist/*.whl)"
 
-# The rendered book, and a chapter in JupyterLab, in a real browser (Debian: apt-get install chromium).
+# The rendered book in a real browser (Debian: apt-get install chromium); weekly.yml opens a chapter in JupyterLab, too.
 browser: html
-	@$(BIN)/python -m pytest --numprocesses=2 tests/browser
+	@$(BIN)/python -m pytest --numprocesses=2 -m "not slow" tests/browser
 
 # A chapter with the wheel alone, in a fresh environment and an empty folder.
 installed: wheel

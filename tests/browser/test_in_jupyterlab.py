@@ -14,6 +14,8 @@ import notebooks
 import pytest
 import referring
 
+pytestmark = pytest.mark.slow  # minutes: a whole chapter is run
+
 ROOT = Path(__file__).parents[2]
 CHAPTER = "singularities.ipynb"
 RUN, START = 900_000, 60  # milliseconds for a chapter, seconds for the server (chosen by us)
