@@ -5,13 +5,14 @@ Named in ``_config.yml`` as a Sphinx extension. In a docstring, "Attributes" is 
 nothing here uses are taken out, what scrolls can be reached by keyboard, and figures get smaller files.
 """
 
-import json
 import re
 from pathlib import Path
 
+import nbformat
 from bs4 import BeautifulSoup
 
-from publishing import with_install_cell
+from notebooks import shareable
+from referring import Book
 
 SECTION = re.compile(r"^(Attributes|Parameters|Returns|Raises)$")
 ENTRY = re.compile(r"^(\w[\w, ]*) : (.+)$")
@@ -72,8 +73,11 @@ def lighter(image: Path) -> None:
         image.write_bytes(before)
 
 
-def finish(html: Path, wheel: str = "") -> None:
-    """Mend what was built in the folder ``html``; ``wheel`` is the address of the library, where that is known."""
+def finish(html: Path, book: Book, folder: Path, wheel: str = "") -> None:
+    """Mend what was built in the folder ``html``.
+
+    ``book`` stands in ``folder``; ``wheel`` is the address of the library, where that is known.
+    """
     for page in html.rglob("*.html"):
         page.write_text(mended(page.read_text(encoding="utf-8")), encoding="utf-8")
     for image in (html / "_images").glob("*.png"):
@@ -87,10 +91,8 @@ def finish(html: Path, wheel: str = "") -> None:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
-    if wheel:
-        for path in [*(html / "_sources").rglob("*.ipynb"), *(html / "_downloads").rglob("*.ipynb")]:
-            notebook = with_install_cell(json.loads(path.read_text(encoding="utf-8")), wheel)
-            path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for path in [*(html / "_sources").rglob("*.ipynb"), *(html / "_downloads").rglob("*.ipynb")]:
+        nbformat.write(shareable(nbformat.read(path, 4), book, folder, wheel), path)
 
 
 def setup(app) -> dict[str, bool]:
@@ -107,4 +109,5 @@ def _replace(lines: list[str]) -> None:
 
 def _finish(app, exception: Exception | None) -> None:
     if exception is None and app.builder.name == "html":
-        finish(Path(app.outdir), app.config.whyresnets_wheel)
+        book = Book.read(Path(__file__).parents[2])
+        finish(Path(app.outdir), book, Path(app.srcdir), app.config.whyresnets_wheel)

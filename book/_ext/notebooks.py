@@ -214,13 +214,13 @@ def hash_of(notebook: NotebookNode) -> str:
 # --- Files --------------------------------------------------------------------------------------
 
 
-def write(root: Path, folder: Path) -> list[str]:
+def write(root: Path, folder: Path, wheel: str = "") -> list[str]:
     """Write every notebook of the book in ``root`` to ``folder``; give the names of those that a reader has changed.
 
-    These are kept as they are.
+    These are kept as they are. ``wheel`` is the library's address, else that of ``_config.yml``.
     """
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    wheel = settings["sphinx"]["config"].get("whyresnets_wheel", "")
+    wheel = wheel or settings["sphinx"]["config"].get("whyresnets_wheel", "")
     book, kept = Book.read(root), []
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted((root / "book").glob("*.ipynb")):

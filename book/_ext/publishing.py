@@ -4,7 +4,6 @@
 repository.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -56,17 +55,17 @@ def wheel_at(pages: str) -> str:
     return f"{pages.rstrip('/')}/whyresnets-{__version__}-py3-none-any.whl"
 
 
-def write_notebooks(book: Path, folder: Path, wheel: str) -> None:
-    """Every notebook with the cell that installs the library, and what Binder needs, into a new ``folder``."""
+def write_notebooks(root: Path, folder: Path, wheel: str) -> None:
+    """Every notebook for any front end, and what Binder needs, into a new ``folder``."""
+    from notebooks import write
+
     try:
         (folder / ".binder").mkdir(parents=True)
     except FileExistsError as error:
         raise SystemExit(f"{folder} is there already: remove it, or name another folder") from error
     (folder / ".binder" / "requirements.txt").write_text(f"{NEEDED} @ {wheel}\n", encoding="utf-8")
     (folder / ".binder" / "runtime.txt").write_text("python-3.11\n", encoding="utf-8")
-    for path in sorted(book.glob("*.ipynb")):
-        notebook = with_install_cell(json.loads(path.read_text(encoding="utf-8")), wheel)
-        (folder / path.name).write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(root, folder, wheel)
 
 
 def main(arguments: list[str]) -> None:
@@ -81,7 +80,7 @@ def main(arguments: list[str]) -> None:
             settings = yaml.safe_load(path.read_text(encoding="utf-8"))
             path.write_text(yaml.safe_dump(with_addresses(settings, repository, pages)), encoding="utf-8")
         case "notebooks", folder, pages:
-            write_notebooks(Path("book"), Path(folder), wheel_at(pages))
+            write_notebooks(Path.cwd(), Path(folder), wheel_at(pages))
         case _:
             raise SystemExit("name `addresses REPOSITORY PAGES` or `notebooks FOLDER PAGES`")
 

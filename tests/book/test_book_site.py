@@ -1,14 +1,18 @@
 """The extension that shapes the pages as Sphinx writes them."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import book_site
 import numpy as np
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
+from referring import Book
 
-NOTEBOOK = {"cells": [{"cell_type": "markdown", "id": "a"}, {"cell_type": "code", "id": "b"}], "nbformat": 4}
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = new_notebook(cells=[new_markdown_cell("# A\n\n{doc}`larger`"), new_code_cell("1")])
 
 
 def test_sections_become_lists():
@@ -109,7 +113,7 @@ def test_a_built_folder_is_mended_whole(tmp_path):
     (tmp_path / "_static/mathjax/output/chtml/fonts/f.woff").write_text("")
     for name in ("_sources/n.ipynb", "_downloads/1/n.ipynb"):
         (tmp_path / name).write_text(json.dumps(NOTEBOOK))
-    book_site.finish(tmp_path, "https://example.org/w.whl")
+    book_site.finish(tmp_path, Book.read(ROOT), ROOT / "book", "https://example.org/w.whl")
     assert "sphinx-thebe" not in (tmp_path / "a.html").read_text()
     left = {path.name for path in (tmp_path / "_static").rglob("*") if path.is_file()}
     assert left == {"tex-chtml.js", "f.woff"} and not (tmp_path / "_static" / "mathjax" / "input").exists()
@@ -125,6 +129,7 @@ def app(tmp_path) -> SimpleNamespace:
     settings, calls = SimpleNamespace(), {}
     return SimpleNamespace(
         outdir=str(tmp_path),
+        srcdir=str(ROOT / "book"),
         builder=SimpleNamespace(name="html"),
         config=settings,
         add_config_value=lambda name, default, _rebuild: setattr(settings, name, default),
@@ -142,13 +147,14 @@ def test_sphinx_gets_docstrings_as_lists(app):
 
 
 @pytest.mark.parametrize("wheel", ["", "https://example.org/w.whl"])
-def test_sphinx_has_its_pages_mended_and_its_notebooks_given_the_library_if_it_is_somewhere(app, tmp_path, wheel):
+def test_sphinx_has_its_pages_mended_and_its_notebooks_made_for_any_front_end(app, tmp_path, wheel):
     book_site.setup(app)
     app.config.whyresnets_wheel = wheel or app.config.whyresnets_wheel
     app.calls["build-finished"](app, None)
     assert "sphinx-thebe" not in (tmp_path / "a.html").read_text()
     cells = json.loads((tmp_path / "_sources" / "n.ipynb").read_text())["cells"]
-    assert ("install" in [cell["id"] for cell in cells]) == bool(wheel)
+    assert cells[1]["id"] == ("install" if wheel else "check")
+    assert "{doc}" not in "".join(cells[0]["source"])
 
 
 @pytest.mark.parametrize(("builder", "error"), [("latex", None), ("html", ValueError())])

@@ -41,7 +41,7 @@ def test_with_an_address_buttons_and_cells_lead_to_it():
 
 
 def test_the_branch_of_notebooks_installs_the_library(tmp_path):
-    publishing.write_notebooks(ROOT / "book", tmp_path / "out", "https://example.org/w.whl")
+    publishing.write_notebooks(ROOT, tmp_path / "out", "https://example.org/w.whl")
     names = sorted(path.name for path in (ROOT / "book").glob("*.ipynb"))
     assert sorted(path.name for path in (tmp_path / "out").glob("*.ipynb")) == names
     for path in (tmp_path / "out").glob("*.ipynb"):
@@ -50,13 +50,13 @@ def test_the_branch_of_notebooks_installs_the_library(tmp_path):
     assert needs == "whyresnets[notebook] @ https://example.org/w.whl\n"
     assert (tmp_path / "out" / ".binder" / "runtime.txt").read_text() == "python-3.11\n"
     with pytest.raises(SystemExit, match="is there already"):
-        publishing.write_notebooks(ROOT / "book", tmp_path / "out", "https://example.org/w.whl")
+        publishing.write_notebooks(ROOT, tmp_path / "out", "https://example.org/w.whl")
 
 
 def test_the_command_writes_the_addresses_and_the_folder_of_notebooks(tmp_path, monkeypatch):
     shutil.copy(ROOT / "_config.yml", tmp_path)
-    (tmp_path / "book").mkdir()
-    shutil.copy(ROOT / "book" / "intro.ipynb", tmp_path / "book")
+    shutil.copytree(ROOT / "book", tmp_path / "book")
+    shutil.copytree(ROOT / "src", tmp_path / "src")
     monkeypatch.chdir(tmp_path)
     settings = yaml.safe_load((ROOT / "_config.yml").read_text())
     addresses = ("https://example.org/o/r", "https://o.example.org/r")
