@@ -23,7 +23,7 @@ def core_seconds(spec: Spec) -> float:
     like, read = from_flat(row["spec"]), spec.readings
     passes = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
     columns = spec.net.depth * spec.net.width**2 if isinstance(spec.net, Dense) else 0  # of the matrices of spectra
-    steps = spec.optimiser.steps + (64 * passes + columns * len(read.spectra)) / spec.task.batch
+    steps = spec.optimiser.steps + 64 * (passes + columns * len(read.spectra)) / spec.task.batch
     layers = spec.net.depth / like.net.depth * (layer_work(spec) / layer_work(like)) ** _bench()["work_exponent"]
     return row["core_seconds_a_step"] * layers * steps
 
