@@ -31,8 +31,9 @@ from torchvision.datasets import CIFAR10
 from whyresnets import data, sweeps
 from whyresnets.nets.architecture import Conv, Dense
 from whyresnets.report import Table
-from whyresnets.spec import SGD, Spec, Task
+from whyresnets.spec import SGD, Spec, Task, from_flat
 from whyresnets.store.provenance import hardware, versions
+from whyresnets.sweeps.cost import fixed_seconds
 from whyresnets.sweeps.local import hold_memory, started
 from whyresnets.sweeps.sweep import TOGETHER, parts_of
 from whyresnets.sweeps.workers import Part
@@ -299,6 +300,12 @@ class Growth:
     seconds: tuple[float, ...]
     exponent: float
 
+    @property
+    def nets(self) -> list[tuple[Spec, float]]:
+        """Each Spec, and the seconds of a step of one of its nets."""
+        parts = map(GROWTH[self.what][1], self.values)
+        return [(part[0][0], seconds / len(part)) for part, seconds in zip(parts, self.seconds, strict=True)]
+
 
 def growth(steps: int = 20, rounds: int = 3) -> list[Growth]:
     """How the time of a step grows with blocks, width and seeds."""
@@ -451,11 +458,12 @@ class Bench:
 
     def as_json(self) -> dict:
         """What ``bench --json`` writes; :mod:`whyresnets.sweeps.cost` reads it."""
-        (width,) = [row.exponent for row in self.growth if row.what == "width"] or [math.nan]
+        workloads = [self._workload(result) for result in self.results]
+        timed = [(from_flat(row["spec"]), row["core_seconds_a_step"]) for row in workloads]
         return {
-            "workloads": [self._workload(result) for result in self.results],
+            "workloads": workloads,
             "growth": [asdict(row) for row in self.growth],
-            "work_exponent": width / 2,  # the work of a layer is its width squared
+            "fixed_seconds": fixed_seconds(timed + [net for row in self.growth for net in row.nets]),
             "ceiling_gflop_s": self.ceiling,
             "tables": [table._repr_markdown_() for table in self.tables],
             "hardware": hardware(self.device),

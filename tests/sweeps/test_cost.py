@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from whyresnets import data, sweeps
+from whyresnets.chapters import CHAPTERS
 from whyresnets.nets.architecture import Conv, Dense
 from whyresnets.nets.build import build
 from whyresnets.spec import SGD, Spec, Task
@@ -26,6 +27,24 @@ def test_a_run_of_a_workload_takes_what_bench_measured(spec):
               and row["spec"]["family"] == spec.net.family]  # fmt: skip
     steps = spec.optimiser.steps + 20 * 64 / spec.task.batch
     assert core_seconds(spec) == pytest.approx(steps * row["core_seconds_a_step"])
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_a_live_plan_takes_about_what_its_record_took(chapter):
+    """On another machine and by other code: within a factor of five."""
+    runs = chapter.recorded()
+    plan = {spec: (len(seeds), runs[arm]) for arm, (spec, seeds) in chapter.live().items() if arm in runs}
+    took = sum(count * float(ran["seconds"].mean()) for count, ran in plan.values())
+    assert 0.2 < sum(count * core_seconds(spec) for spec, (count, _) in plan.items()) / took < 5
+
+
+def test_what_a_layer_takes_without_work_is_where_the_line_begins():
+    """Three seconds a layer, and one for each multiplication; of convolutions twice that. Half precision apart."""
+    specs = [BLOCKS.but(width=width) for width in (8, 16, 32)] + [LINE, IMAGES]
+    timed = [(s, s.net.depth * (3 + layer_work(s)) * (2 if s.net.family == "conv" else 1)) for s in specs]
+    found = cost.fixed_seconds([*timed, (SPECS[-1], 1e9)])
+    assert found == {"dense": pytest.approx(3, rel=1e-3), "conv": pytest.approx(6, rel=1e-3)}
+    assert cost.fixed_seconds(timed[:1]) == {"dense": 0, "conv": 0}
 
 
 def test_more_of_anything_takes_longer():

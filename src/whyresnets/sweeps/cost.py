@@ -2,11 +2,14 @@
 
 import functools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from whyresnets import data
-from whyresnets.nets.architecture import Dense
+from whyresnets.nets.architecture import FAMILIES, Dense
 from whyresnets.spec import Spec, from_flat
 
 MEASURED = Path(__file__).with_name("bench.json")  # what `whyresnets bench --json` wrote: make pages prints it
@@ -16,16 +19,17 @@ LIVE = 140  # core-seconds of a chapter's live plan (chosen by us: a minute or t
 def core_seconds(spec: Spec) -> float:
     """About how long a run takes on one core of the machine of ``bench.json``, seconds.
 
-    Steps, and readings as so many steps, times layers, times what a layer of the likest workload took there; a layer
-    of more work takes longer by the power that ``bench`` found for the width.
+    Steps, and readings as so many steps of 64 examples, times layers, times what a layer of the likest workload took
+    there: a part that any layer takes, and a part that grows with its work.
     """
     row = min(_bench()["workloads"], key=lambda row: _unlike(from_flat(row["spec"]), spec))
     like, read = from_flat(row["spec"]), spec.readings
     passes = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
     columns = spec.net.depth * spec.net.width**2 if isinstance(spec.net, Dense) else 0  # of the matrices of spectra
     steps = spec.optimiser.steps + 64 * (passes + columns * len(read.spectra)) / spec.task.batch
-    layers = spec.net.depth / like.net.depth * (layer_work(spec) / layer_work(like)) ** _bench()["work_exponent"]
-    return row["core_seconds_a_step"] * layers * steps
+    of_a_layer = row["core_seconds_a_step"] / like.net.depth
+    fixed = min(_bench()["fixed_seconds"][spec.net.family], of_a_layer)
+    return spec.net.depth * steps * (fixed + (of_a_layer - fixed) * layer_work(spec) / layer_work(like))
 
 
 def _unlike(a: Spec, b: Spec) -> tuple[bool, ...]:
@@ -46,6 +50,25 @@ def layer_work(spec: Spec) -> float:
     kernel, halved = (9, 4) if about.images else (3, 2)
     stages = [kernel * width**2 * about.pixels / halved**stage for stage, width in enumerate(net.widths)]
     return task.batch * sum(stages) / len(stages)
+
+
+def fixed_seconds(timed: Iterable[tuple[Spec, float]]) -> dict[str, float]:
+    """What a layer takes in a step however little it has to do, core-seconds, by family; from Specs and seconds a step.
+
+    Where the straight line through seconds by work begins, over nets in float32; 0 where there are fewer than two.
+    """
+    points: dict[str, list[tuple[float, float]]] = {family: [] for family in FAMILIES}
+    for spec, seconds in timed:
+        if spec.optimiser.precision == "float32":
+            points[spec.net.family].append((layer_work(spec), seconds / spec.net.depth))
+    return {family: _begins(found) for family, found in points.items()}
+
+
+def _begins(points: list[tuple[float, float]]) -> float:
+    if len({work for work, _ in points}) < 2:
+        return 0.0
+    works, seconds = np.array(points).T
+    return max(0.0, float(np.polyfit(works, seconds, 1)[1]))
 
 
 def megabytes(spec: Spec) -> float:
