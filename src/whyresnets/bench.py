@@ -410,7 +410,7 @@ def speed(results: Sequence[Throughput], ceiling: float) -> Table:
     rows = []
     for result in results:
         ratios = [a / b for a, b in zip(result.ours, result.plain, strict=True)]
-        hourly = (f"{statistics.median(side):.3g}" for side in (result.ours, result.plain))
+        hourly = (f"{float(f'{statistics.median(side):.3g}'):,g}" for side in (result.ours, result.plain))
         shared = (f"{100 * result.share(side, ceiling):.0f}%" for side in (result.ours, result.plain))
         spread = f"**{result.ratio:.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
         memory = f"{result.megabytes:.0f} MB"
