@@ -335,10 +335,11 @@ def test_any_object_is_answered_by_a_sentence(name):
     assert said(name, right).startswith("Right: "), "an odd object before it spoilt it"
 
 
+UNTOUCHABLE = {"gone", "hostile"}  # hypothesis asks what it draws for its class
 SINGLE = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.complex_numbers(), st.decimals(), st.fractions(),
     st.text(), st.binary(), st.datetimes(), st.timedeltas(), st.uuids(), st.functions(),
-    st.sampled_from(sorted(ODD)).map(lambda what: ODD[what]),
+    st.sampled_from(sorted(ODD.keys() - UNTOUCHABLE)).map(lambda what: ODD[what]),
     arrays.arrays(arrays.scalar_dtypes(), arrays.array_shapes(min_dims=0, min_side=0, max_dims=2)),
 )  # fmt: skip
 OBJECTS = st.recursive(
