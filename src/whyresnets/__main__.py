@@ -11,7 +11,7 @@ import time
 import traceback
 from pathlib import Path
 
-from whyresnets import __version__, recording, report, sweeps
+from whyresnets import __version__, checks, recording, report, sweeps
 from whyresnets.chapter import Chapter, NotBuilt
 from whyresnets.chapters import CHAPTERS
 from whyresnets.claims.verdicts import Claim
@@ -125,6 +125,8 @@ def _add_judge(command: argparse.ArgumentParser) -> None:
 
 def _add_record(command: argparse.ArgumentParser) -> None:
     command.add_argument("--grid", action="store_true", help="the learning-rate grids instead of the claims")
+    told = "this arm alone, such as 'plain-56'; may be said several times"
+    command.add_argument("--arm", action="append", metavar="NAME", dest="arms", help=told)
     told = "run some seeds of every record again; mark what comes out bit for bit alike"
     command.add_argument("--confirm", action="store_true", help=told)
     told = f"run every entry, {recording.SHORT} steps at most, and write that there, for --confirm --against"
@@ -342,7 +344,13 @@ def _record(options) -> int:
         return _confirm(options)
     plans = [(chapter, *_record_plan(chapter, chosen, options)) for chapter, chosen in _wanted(options)]
     trained_on = sweeps.hardware(options.workers)
+    plans = [(chapter, name, _of_arms(plan, options)) for chapter, name, plan in plans]
     for chapter, name, plan in plans:
+        if options.scale == "paper":  # runs of an hour
+            added = recording.one_by_one(chapter, name, plan, "paper", options.grid, options.jobs, options.workers)
+            for arm, seed in added:
+                print(f"recorded {arm}, seed {seed}", flush=True)
+            continue
         runs = _run(chapter, plan, options)
         path = recording.keep(chapter, name, runs, options.scale, options.grid, trained_on)
         print(f"recorded {len(runs)} arms in {path}")
@@ -354,6 +362,17 @@ def _record_plan(chapter: Chapter, chosen: list[Claim], options) -> tuple[str, s
         return recording.grid_plan(chapter, options.scale)
     whole = options.all or chapter.name in options.claims
     return recording.record_plan(chapter, chosen, options.scale, options.first_seed, options.seeds, whole)
+
+
+def _of_arms(plan: sweeps.Plan, options) -> sweeps.Plan:
+    """The arms of a plan that ``--arm`` names, all if it names none."""
+    if not options.arms:
+        return plan
+    known = checks.Named("arm", plan)
+    try:
+        return {name: known[name] for name in options.arms}
+    except checks.UnknownName as error:
+        raise BadInput(f"--arm: {error}") from error
 
 
 def _check_record(options) -> None:

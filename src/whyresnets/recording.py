@@ -1,6 +1,6 @@
 """What records are made of: which arms, with which seeds; and whether today's code still makes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from whyresnets import data, report, sweeps
@@ -70,10 +70,10 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
 
 
 def _tuning_seeds(spec: Spec) -> int:
-    """Five a rate, three where a run is long, two on CIFAR-10, twenty in the order "post"."""
+    """Five a rate, three where a run is long, two for an epoch of CIFAR-10, twenty in the order "post"."""
     if skips_layers(spec.net):
         return RECORD_SEEDS
-    return 2 if spec.task.data == "cifar10" else 3 if spec.optimiser.steps > 500 else 5
+    return 3 if spec.optimiser.steps > 500 else 2 if spec.task.data == "cifar10" else 5
 
 
 def keep(chapter: Chapter, name: str, runs: dict[str, Runs], scale: str, grid: bool, trained_on: str) -> Path:
@@ -86,6 +86,37 @@ def keep(chapter: Chapter, name: str, runs: dict[str, Runs], scale: str, grid: b
         if some:
             path = records.write_record(name, some, trained_on, small, not grid)
     return path
+
+
+def one_by_one(
+    chapter: Chapter, name: str, plan: Plan, scale: str, grid: bool, jobs: int, workers: Workers
+) -> Iterator[tuple[str, int]]:
+    """Train what the record called ``name`` does not hold, seed by seed, and add each run as it ends; which they are.
+
+    As many at a time as ``jobs``. For runs of an hour: a kill loses none that ended, a machine that forgets its cache
+    neither, and what is recorded is not run again.
+    """
+    waiting = [(arm, spec, seed) for seed, arm, spec in _by_seed(plan) if not _holds(name, spec, seed)]
+    trained_on = sweeps.hardware(workers)
+    for first in range(0, len(waiting), jobs):
+        some = {f"{arm}, seed {seed}": (spec, [seed]) for arm, spec, seed in waiting[first : first + jobs]}
+        runs = sweeps.run(some, jobs, name, workers)
+        keep(chapter, name, runs, scale, grid, trained_on)
+        yield from ((arm, seed) for arm, _, seed in waiting[first : first + jobs])
+
+
+def _by_seed(plan: Plan) -> Iterator[tuple[int, str, Spec]]:
+    """Every run of a plan, all arms of a seed before the next seed: what is half finished is paired."""
+    depth = max((len(seeds) for _, seeds in plan.values()), default=0)
+    for k in range(depth):
+        yield from ((seeds[k], arm, spec) for arm, (spec, seeds) in plan.items() if k < len(seeds))
+
+
+def _holds(name: str, spec: Spec, seed: int) -> bool:
+    record = records.record(name)
+    return record is not None and any(
+        known == spec and seed in record.about[key]["seeds"] for key, known in record.specs.items()
+    )
 
 
 # --- Two versions of the code -------------------------------------------------------------------

@@ -131,14 +131,17 @@ class Readings:
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
     """
 
+    ON_THE_WAY: ClassVar[tuple[str, ...]] = ("watch", "follow", "spectra")
+
     signals: bool = False
     watch: tuple[int, ...] = ()
+    follow: tuple[int, ...] = ()
     spectra: tuple[int, ...] = ()
     extend_to: tuple[int, ...] = ()
 
     def __post_init__(self):
         checks.keep(self, checks.yes_or_no, "signals")
-        checks.keep(self, checks.several, "watch", "spectra", "extend_to", of=checks.whole)
+        checks.keep(self, checks.several, *self.ON_THE_WAY, "extend_to", of=checks.whole)
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ class Spec:
     def __post_init__(self):
         for name, kind in zip(self.PARTS, (Architecture, Task, SGD, Readings), strict=True):
             checks.one(name, getattr(self, name), kind)
-        for name in ("watch", "spectra"):
+        for name in Readings.ON_THE_WAY:
             checks.rising(name, getattr(self.readings, name), self.optimiser.steps)
         if self.optimiser.project:
             self.net.kernels(self.optimiser.project)
@@ -250,11 +253,11 @@ class Spec:
     def cut(self, steps: int) -> "Spec":
         """The same with so many steps at most, read on the way where it still passes and at its end."""
         steps = min(self.optimiser.steps, steps)
-        watch, spectra = (
-            tuple(sorted({min(at, steps) for at in read})) for read in (self.readings.watch, self.readings.spectra)
+        asked = {name: getattr(self.readings, name) for name in Readings.ON_THE_WAY}
+        sooner = {name: tuple(sorted({min(at, steps) for at in read})) for name, read in asked.items()}
+        return replace(
+            self, optimiser=replace(self.optimiser, steps=steps), readings=replace(self.readings, **sooner)
         )
-        readings = replace(self.readings, watch=watch, spectra=spectra)
-        return replace(self, optimiser=replace(self.optimiser, steps=steps), readings=readings)
 
     def flat(self) -> dict[str, Any]:
         """All fields of all parts by name, and the family: what a record keeps. :func:`from_flat` is its inverse.

@@ -129,6 +129,20 @@ def test_gradients_are_watched_at_the_steps_that_were_named(tiny):
     assert np.array_equal(unwatched["curve"], train(spec, 5)["curve"])  # watching changes nothing
 
 
+def test_a_run_is_followed_without_being_changed_and_its_last_reading_is_that_of_the_end(tiny):
+    spec = tiny.but(follow=(0, 3))
+    read, alone = train(spec, 5), train(spec.but(follow=()), 5)
+    assert all(np.array_equal(read[name], alone[name]) for name in set(alone) - {"seconds"})
+    for name in ("train_loss", "train_error", "eval_loss", "eval_error", "test_error"):
+        assert read[f"followed_{name}"].shape == (2,)
+        assert read[f"followed_{name}"][1] == pytest.approx(read[name], rel=1e-6)
+    assert np.all(read["followed_scale_rms"][0] == 1) and np.any(read["followed_scale_rms"][1] != 1)
+    assert read["followed_weight_gradient_norm"].shape == read["followed_weight_norm"].shape
+    untrained = train(tiny.but(steps=0, signals=True), 5)
+    for name in ("state_gradient_norm", "state_std", "response_std"):
+        assert read[f"followed_{name}"][0] == pytest.approx(untrained[name], rel=1e-3)
+
+
 def test_what_a_diverged_run_could_not_watch_is_nan(tiny):
     spec = tiny.but(norm="none", rate=1e20, steps=5, warmup=0.0, watch=(0, 5))
     watched = train(spec, 0)["watched_gradient_norm"]

@@ -10,6 +10,8 @@ from torch import Tensor
 from whyresnets.measures.losses import mean_loss
 from whyresnets.nets.network import Network, Params
 
+WEIGHT = ".weight"  # how the names of kernels and matrices end
+
 
 @torch.no_grad()
 def response_std(net: Network, params: Params, x: Tensor, y: Tensor) -> Tensor:
@@ -60,3 +62,35 @@ def state_gradient_norm(net: Network, params: Params, x: Tensor, y: Tensor) -> T
     states = net.states(params, x, nudges=nudges)
     loss = mean_loss(net.head(params, states[-1]), y)
     return torch.stack([g.norm() for g in torch.autograd.grad(loss, nudges)])
+
+
+def weight_gradient_norm(net: Network, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Norm ||dE/dW|| of the loss's gradient with respect to each kernel or matrix of weights.
+
+    E is the mean loss over ``x``. Shape (weights,), in the order of ``params``: from the first layer to the last; nats
+    per unit of W. What training feels: a gradient at a state may vanish while that of a weight does not, because a
+    weight's has the size of the state before it as a factor. Source: ours.
+    """
+    weights = {name: p.detach().requires_grad_() for name, p in params.items() if name.endswith(WEIGHT)}
+    loss = mean_loss(net.logits(params | weights, x), y)
+    return torch.stack([g.norm() for g in torch.autograd.grad(loss, list(weights.values()))])
+
+
+def weight_norm(net: Network, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Norm of each kernel or matrix of weights, as :func:`weight_gradient_norm` lists them; shape (weights,)."""
+    return torch.stack([p.norm() for name, p in params.items() if name.endswith(WEIGHT)])
+
+
+def scale_rms(net: Network, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """Root mean square over the channels of each normalisation's trained scale, gamma; shape (normalisations,).
+
+    Source: Ioffe and Szegedy 2015; 1 at the start. In the order of ``params``, from the first layer to the last.
+    """
+    scales = [p.square().mean().sqrt() for name, p in params.items() if name.endswith(".scale")]
+    return torch.stack(scales) if scales else x.new_empty(0)
+
+
+def multiplier(net: Network, params: Params, x: Tensor, y: Tensor) -> Tensor:
+    """The trained scalar at the end of each branch (De and Smith 2020: alpha), (blocks,); none where there is none."""
+    scalars = [p for name, p in params.items() if name.endswith(".alpha")]
+    return torch.stack(scalars) if scalars else x.new_empty(0)

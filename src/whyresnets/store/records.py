@@ -45,10 +45,15 @@ class Record:
         return {key: from_flat(about["spec"]) for key, about in self.about.items()}
 
     def runs(self, spec: Spec, first_seed: int = 0) -> Runs | None:
-        """The recorded runs of ``spec`` from ``first_seed`` up, or None if they were not recorded."""
-        if (key := self.entries.get((spec, first_seed))) is None:
-            return None
-        return Runs(spec, tuple(self.about[key]["seeds"]), dict(self._by_entry[key]))
+        """The recorded runs of ``spec`` from ``first_seed`` up, or None if they were not recorded.
+
+        Of entries whose seeds follow on each other, as those that were added one by one, all.
+        """
+        found: list[Runs] = []
+        while (key := self.entries.get((spec, first_seed))) is not None:
+            found.append(Runs(spec, tuple(self.about[key]["seeds"]), dict(self._by_entry[key])))
+            first_seed = found[-1].seeds[-1] + 1
+        return Runs.joined(found) if found else None
 
     @functools.cached_property
     def _by_entry(self) -> dict[str, Arrays]:

@@ -24,7 +24,7 @@ def core_seconds(spec: Spec) -> float:
     """
     row = min(_bench()["workloads"], key=lambda row: _unlike(from_flat(row["spec"]), spec))
     like, read = from_flat(row["spec"]), spec.readings
-    passes = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch)
+    passes = 20 + 20 * read.signals + 8 * len(read.extend_to) + 4 * len(read.watch) + 60 * len(read.follow)
     columns = spec.net.depth * spec.net.width**2 if isinstance(spec.net, Dense) else 0  # of the matrices of spectra
     steps = spec.optimiser.steps + 64 * (passes + columns * len(read.spectra)) / spec.task.batch
     of_a_layer = row["core_seconds_a_step"] / like.net.depth

@@ -11,7 +11,16 @@ from torch import Tensor
 from whyresnets.measures import curvature
 from whyresnets.measures.convolution import condition_number
 from whyresnets.measures.losses import loss_and_error, mean_loss
-from whyresnets.measures.signals import response_std, state_cosine, state_gradient_norm, state_std
+from whyresnets.measures.signals import (
+    multiplier,
+    response_std,
+    scale_rms,
+    state_cosine,
+    state_gradient_norm,
+    state_std,
+    weight_gradient_norm,
+    weight_norm,
+)
 from whyresnets.measures.units import by_layer
 from whyresnets.nets.architecture import skips_layers
 from whyresnets.nets.surgery import identity_extension
@@ -19,6 +28,7 @@ from whyresnets.spec import Spec
 from whyresnets.training.start import Start, some
 
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
+FOLLOWED_EXAMPLES = 5000  # of each set at most, for losses and errors on the way (chosen by us: a tenth of an epoch)
 READ_EXAMPLES = 10_000  # of the training set at most, for losses and errors; as many as CIFAR-10 has to test (ours)
 
 Found = dict[str, Tensor]
@@ -95,6 +105,23 @@ def capped_curve(spec: Spec, run: Start, curve: Tensor) -> Found:
     return {"watched_capped_curve": torch.stack([capped[:step].mean() for step in spec.readings.watch])}
 
 
+def followed_losses(spec: Spec, run: Start, _curve: Tensor) -> Found:
+    """Losses and errors on the way: of training examples in both modes, of test examples in evaluation mode."""
+    train_set, test_set = (some(part, FOLLOWED_EXAMPLES) for part in (run.train_set, run.test_set))
+    running, read = run.running or None, {}
+    read["train_loss"], read["train_error"] = loss_and_error(run.net, run.params, *train_set)
+    read["eval_loss"], read["eval_error"] = loss_and_error(run.net, run.params, *train_set, running)
+    read["test_loss"], read["test_error"] = loss_and_error(run.net, run.params, *test_set, running)
+    return {name: torch.tensor(value, dtype=torch.float32) for name, value in read.items()}
+
+
+def followed_layers(spec: Spec, run: Start, _curve: Tensor) -> Found:
+    """Layer by layer: gradients at states and of weights, states, responses, weights, scales; and multipliers."""
+    measures = (state_gradient_norm, weight_gradient_norm, weight_norm, state_std, response_std, scale_rms, multiplier)
+    few = some(run.train_set, SIGNAL_EXAMPLES)
+    return {measure.__name__: measure(run.net, run.params, *few).cpu() for measure in measures}
+
+
 def spectra(spec: Spec, run: Start, _curve: Tensor) -> Found:
     """Both spectra in 64 bits, over the first examples only, and the loss over all of them."""
     exact = {name: p.double() for name, p in run.params.items()}
@@ -124,6 +151,7 @@ READINGS = {
     "always": (Reading("end", losses),),
     "signals": (Reading("end", signals),),
     "watch": (Reading("steps", watched, "watched_"), Reading("end", condition), Reading("end", capped_curve)),
+    "follow": (Reading("steps", followed_losses, "followed_"), Reading("steps", followed_layers, "followed_")),
     "spectra": (Reading("steps", spectra),),
     "point": (Reading("every step", distance),),
     "extend_to": (Reading("end", extensions),),

@@ -27,7 +27,10 @@ class Runs:
     convolutions at the end. Of the spectra at the K steps of ``spectra``, see :mod:`whyresnets.measures.curvature`:
     ``hessian_zeros`` (S, K), ``hessian_degenerate`` and ``hessian_negative`` (S, K, E), the same of
     ``gauss_newton``, and ``spectra_loss`` (S, K), the training loss then; ``distance`` (S, T) is that from the
-    point, before each step.
+    point, before each step. At the K steps of ``follow``, all of it named ``followed_...``: losses and errors (S, K) of
+    5,000 examples at most; and of 256 training examples ``state_gradient_norm``, ``state_std`` (S, K, L + 1),
+    ``weight_gradient_norm``, ``weight_norm`` (S, K, weights), ``response_std``, ``scale_rms`` and ``multiplier``, see
+    :mod:`whyresnets.measures.signals`.
     """
 
     spec: Spec
@@ -50,6 +53,15 @@ class Runs:
         """The seeds at the positions ``which``, in that order."""
         which = list(which)
         return Runs(self.spec, tuple(self.seeds[i] for i in which), {k: v[which] for k, v in self.arrays.items()})
+
+    @staticmethod
+    def joined(parts: Sequence["Runs"]) -> "Runs":
+        """The seeds of several runs of one Spec, one after the other, with the readings that all of them have."""
+        if len(parts) == 1:
+            return parts[0]
+        common = [name for name in parts[0].arrays if all(name in part.arrays for part in parts)]
+        arrays = {name: np.concatenate([part[name] for part in parts]) for name in common}
+        return Runs(parts[0].spec, tuple(seed for part in parts for seed in part.seeds), arrays)
 
     @staticmethod
     def stack(spec: Spec, seeds: tuple[int, ...], runs: list[dict[str, np.ndarray]]) -> "Runs":
