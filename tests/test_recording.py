@@ -1,5 +1,7 @@
 """What a record is made of, and whether today's code still makes it."""
 
+import shutil
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +66,7 @@ def test_a_grid_has_seeds_of_its_own(toy, in_a_book):
     assert name == "toy-grid" and list(plan) == [f"trained at {rate:g}" for rate in (0.03, 0.1, 0.3, 1)]
     assert all(seeds == range(10000, 10005) for _, seeds in plan.values())
     long = toy.grid["trained"][0].but(steps=501)
-    assert recording._tuning_seeds(long) == 3 and recording._tuning_seeds(long.but(data="cifar10")) == 2
+    assert recording._tuning_seeds(long) == 3 and recording._tuning_seeds(long.but(data="cifar10", steps=400)) == 2
     with pytest.raises(NotBuilt, match="leave out --grid"):
         recording.grid_plan(toy, "paper")
 
@@ -76,6 +78,53 @@ def test_a_compact_chapter_keeps_few_steps_but_of_what_it_wants_whole(toy, train
     assert [kept[arm]["curve"].shape[1] for arm in ("trained", "still")] == [30, 12]
     assert all("eval_loss" not in runs.arrays for runs in kept.values())
     assert {about["hardware"] for about in records.record("toy-new").about.values()} == {"a machine"}
+
+
+@pytest.fixture
+def long(toy, in_a_book) -> Callable:
+    """Records the toy chapter's arms run by run, as at paper scale, in an empty record; which runs were added."""
+
+    def record(seeds: int) -> list[tuple[str, int]]:
+        plan = {arm: (spec, range(seeds)) for arm, spec in toy.specs().items()}
+        return list(recording.one_by_one(toy, "toy-paper", plan, "paper", False, 1, sweeps.Workers()))
+
+    return record
+
+
+def test_long_runs_are_recorded_one_by_one_and_never_again(toy, trained, long, monkeypatch):
+    arms = list(toy.specs())
+    assert long(1) == [(arm, 0) for arm in arms]
+    shutil.rmtree(cached.cache_folder())  # a machine that forgets
+    assert long(3) == [(arm, seed) for seed in (1, 2) for arm in arms] and long(3) == []
+    for runs in trained.values():
+        found = records.record("toy-paper").runs(runs.spec)
+        assert found.seeds == (0, 1, 2) and records.record("toy-paper").runs(runs.spec, 1).seeds == (1, 2)
+        assert np.array_equal(found["train_loss"], runs.first(3)["train_loss"].astype(np.float32))
+        assert len(found["curve"]) == 3
+
+
+def test_a_kill_loses_no_run_that_ended(toy, long, monkeypatch):
+    run, count = sweeps.run, iter(range(9))
+
+    def killed(*arguments):
+        if next(count) == 2:
+            raise KeyboardInterrupt
+        return run(*arguments)
+
+    monkeypatch.setattr(sweeps, "run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        long(1)
+    arms = list(toy.specs())
+    assert [len(about["seeds"]) for about in records.record("toy-paper").about.values()] == [1, 1]
+    assert long(1) == [(arm, 0) for arm in arms[2:]]
+
+
+def test_the_command_records_the_arms_that_were_named(in_a_book, book, monkeypatch, capsys):
+    monkeypatch.setattr("whyresnets.__main__.CHAPTERS", (replace(book, larger=book.larger | {"paper": book.laptop}),))
+    here = ["record", "toy", "--scale", "paper", "--seeds", "1", "--jobs", "1", "--device", "cpu"]
+    assert main([*here, "--arm", "still"]) == 0
+    assert capsys.readouterr().out == "recorded still, seed 0\n"
+    assert main([*here, "--arm", "stil"]) == 2 and "did you mean still" in capsys.readouterr().err
 
 
 # --- Two versions of the code -------------------------------------------------------------------

@@ -65,6 +65,7 @@ VALUES = {
     "bias_spread": [0.0, 0.2],
     "signals": [False, True],
     "watch": [(), (0,), (0, 1), (1, 0)],
+    "follow": [(), (0,), (0, 1), (1, 0)],
     "spectra": [(), (0,), (5,)],
     "extend_to": [(), (14,), (8,)],
 }

@@ -127,6 +127,8 @@ class Readings:
     watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
         states are read, and the responses where ``signals`` are; of a Dense in the order "post" all
         that :func:`whyresnets.measures.units.by_layer` says
+    follow : rising steps before which (or after the last) losses and errors are read, and layer by layer gradients at
+        the states and of the weights, states, responses, weights, scales and multipliers
     spectra : rising steps before which (or after the last) the spectra of the loss are read
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
     """
@@ -255,9 +257,7 @@ class Spec:
         steps = min(self.optimiser.steps, steps)
         asked = {name: getattr(self.readings, name) for name in Readings.ON_THE_WAY}
         sooner = {name: tuple(sorted({min(at, steps) for at in read})) for name, read in asked.items()}
-        return replace(
-            self, optimiser=replace(self.optimiser, steps=steps), readings=replace(self.readings, **sooner)
-        )
+        return self.but(steps=steps, **sooner)
 
     def flat(self) -> dict[str, Any]:
         """All fields of all parts by name, and the family: what a record keeps. :func:`from_flat` is its inverse.

@@ -44,6 +44,38 @@ def test_gradient_norms_equal_finite_differences(case):
         assert measured[unit].item() == pytest.approx(torch.stack(slopes).norm().item(), rel=1e-6)
 
 
+def test_gradients_of_weights_equal_finite_differences(case):
+    """Brute force: nudge every entry of the first and of the last weights up and down, and watch the loss."""
+    net, params, x, y = case
+    weights = [name for name in params if name.endswith(".weight")]
+    measured, sizes = (measure(net, params, x, y) for measure in (signals.weight_gradient_norm, signals.weight_norm))
+    assert measured.shape == sizes.shape == (len(weights),)
+    for name in (weights[0], weights[-1]):
+        slopes = []
+        for i in range(params[name].numel()):
+            nudged = {step: {**params, name: params[name].clone()} for step in (1e-5, -1e-5)}
+            for step, some in nudged.items():
+                some[name].view(-1)[i] += step
+            up, down = (F.cross_entropy(net.logits(some, x), y) for some in nudged.values())
+            slopes.append((up - down) / 2e-5)
+        assert measured[weights.index(name)].item() == pytest.approx(torch.stack(slopes).norm().item(), rel=1e-6)
+        assert sizes[weights.index(name)].item() == pytest.approx(params[name].square().sum().sqrt().item())
+
+
+def test_scales_and_multipliers_are_read_in_the_order_of_the_layers():
+    net = ConvNet(8, "residual", (3, 4, 5), channels=1, alpha=0.0)
+    params, _ = net.initial(torch.Generator().manual_seed(0))
+    for i, name in enumerate(name for name in params if name.endswith(".scale")):
+        params[name].fill_(-i)
+    for i, name in enumerate(name for name in params if name.endswith(".alpha")):
+        params[name].fill_(-i)
+    x, y = torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.long)
+    assert signals.scale_rms(net, params, x, y).tolist() == [*map(float, range(7))]
+    assert signals.multiplier(net, params, x, y).tolist() == [0, -1, -2]
+    bare = ConvNet(8, "residual", (3, 4, 5), channels=1, norm="none")
+    assert signals.scale_rms(bare, bare.initial(torch.Generator())[0], x, y).shape == (0,)
+
+
 def test_loss_and_error_equal_the_definition(case):
     net, params, x, y = case
     probabilities = net.logits(params, x).softmax(1)

@@ -121,12 +121,11 @@ def _read_record(path: Path, _modified: int) -> Record:
     try:
         arrays = arrays_in(path.with_suffix(".npz").read_bytes())
         found = Record(json.loads(path.read_text(encoding="utf-8")), arrays)
-        for (spec, first), key in found.entries.items():
+        for key in found.entries.values():
             seeds = checks.seeds("seeds", found.about[key]["seeds"])
             if absent := PROVENANCE - set(found.about[key]):
                 raise ValueError(f"{key} does not say its {', '.join(absent)}")
-            kept = found.runs(spec, first)
-            short = [name for name, a in kept.arrays.items() if len(a) != len(seeds)] if kept else []
+            short = [name for name, a in found._by_entry[key].items() if len(a) != len(seeds)]
             if short or f"{key}/train_loss" not in arrays:
                 raise ValueError(f"{key} does not hold its seeds")
         _ = found.stale  # what confirmed an entry is read, too
