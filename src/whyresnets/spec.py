@@ -15,7 +15,7 @@ from whyresnets.nets.architecture import BN_EPS, FAMILIES, KERNELS, SINGULARITIE
 TARGETS = ("labels", "teacher", "own")
 SCHEDULES = ("cosine", "constant", "step")
 PRECISIONS = ("float32", "bfloat16", "float64")
-PARTS = ("affine", "head")  # of a net, that may stay untrained
+PARTS = ("affine", "head", "branches")  # of a net, that may stay untrained
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class SGD:
     momentum, weight_decay : He et al. 2015
     growth : factor on the learning rate from each step to the next, beside the schedule (Li and Arora 2020)
     momentum_start : the momentum buffer starts at so many times the parameters; 0 as usual
-    untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head"
+    untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head",
+        "branches" (all that the units have, whichever way around them: a frozen-branch net)
     precision : "float32"; "float64": everything in twice the bits; or "bfloat16": products and states of the training
         steps in half the bits, parameters and readings in float32 as ever
     project, spread : which kernels are replaced by their Procrustes projection at the start and after every step
