@@ -27,7 +27,8 @@ class Runs:
     convolutions at the end. Of the spectra at the K steps of ``spectra``, see :mod:`whyresnets.measures.curvature`:
     ``hessian_zeros`` (S, K), ``hessian_degenerate`` and ``hessian_negative`` (S, K, E), the same of
     ``gauss_newton``, and ``spectra_loss`` (S, K), the training loss then; ``distance`` (S, T) is that from the
-    point, before each step.
+    point, before each step. Of a net that was grown, ``shallow_loss`` (S,) is the training loss of the shallower one at
+    its end, ``grown_loss`` (S,) that of what training starts from.
     """
 
     spec: Spec
