@@ -6,8 +6,6 @@ from typing import Any
 from whyresnets import exercises
 from whyresnets.chapters.within_reach import CHAPTER, arms, effects
 from whyresnets.claims.quantities import CHANCE, training_loss
-from whyresnets.report import Table
-from whyresnets.stats import t_interval
 from whyresnets.training.runs import Runs
 
 # --- What the figures show ----------------------------------------------------------------------
@@ -82,16 +80,6 @@ def shortcuts_in_words(recorded: Mapping[str, Runs]) -> Words:
         f"{identity:.2f} nats. From there on the loss rises with the condition number alone, to {stretched:.2f} at "
         f"1,000: no better than no shortcut ({plain:.2f}), and worse than one hidden layer ({hidden:.2f})."
     )
-
-
-def in_numbers(recorded: Mapping[str, Runs]) -> Table:
-    """The nets of the chapter: rate, mean training loss and its 95% interval, in nats."""
-    rows = []
-    for arm in CHAPTER.laptop:
-        found = t_interval(training_loss(recorded[arm.name]))
-        rate = f"{arm.spec.optimiser.rate:g}"
-        rows.append((arm.name, rate, f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}"))
-    return Table(("net", "rate", "training loss, nats", "95% interval"), rows)
 
 
 # --- Self-checks of the exercises ---------------------------------------------------------------
