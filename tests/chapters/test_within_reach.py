@@ -40,7 +40,7 @@ def test_the_live_plan_keeps_its_budget():
 def test_the_story_of_the_identity_could_have_come_out(orthogonal, word):
     claim = CHAPTER.claim("WR-4")
     noise = np.linspace(0, 0.01, 5)
-    levels = dict.fromkeys(claim.arms, 0.36) | {arms.ORTHOGONAL: orthogonal}
+    levels = dict.fromkeys(claim.arms, 0.36) | {arms.ORTHOGONAL: orthogonal, arms.STRETCHED: 0.9}
     runs = {
         arm: Runs(LAPTOP[arm], tuple(range(5)), {
             "train_loss": level + noise * (arm == arms.ORTHOGONAL), "curve": np.zeros((5, 1)), "seconds": np.ones(5),

@@ -75,10 +75,11 @@ CLAIMS = (
     ),
     Claim(
         id="WR-4",
-        source="he2016deep, section 3.1, taken at its word: the identity must be what a block does at weights of 0",
+        source="common reading of he2016deep, section 3.1: what must be easy is the identity",
         says="A shortcut helps because a block at weights of 0 is the identity: through a rotation it helps less.",
         conditions=_worse(ORTHOGONAL, IDENTITY),
         controls=(Test("the identity, drawn again", _worse(f"{IDENTITY}, drawn again", IDENTITY)),),
+        assay=Test("a shortcut of condition number 1,000 is worse", _worse(STRETCHED, IDENTITY)),
         trains=((IDENTITY, 0.5), (ORTHOGONAL, FINITE)),
         not_shown="Another reading: a rotation is undone by the last layer, so the map of the net stays easy.",
     ),
