@@ -61,6 +61,7 @@ def test_noise_is_as_large_as_it_was_asked_on_every_weight_of_the_units_and_on_n
         start = begin(spec, 3, known)
         grow([(spec, 3), (spec, 4)], [start, begin(spec, 4, known)], known, "cpu")
         made[noise] = start.params
+        assert all(not torch.equal(start.running[f"{unit}.var"], torch.ones(64)) for unit in range(6))
     added = {name: p - made[0.0][name] for name, p in made[0.5].items()}
     for name, difference in added.items():
         of_unit = name[0].isdigit() and name.endswith("weight")
