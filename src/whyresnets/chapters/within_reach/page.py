@@ -64,7 +64,7 @@ def noise_in_words(recorded: Mapping[str, Runs]) -> Words:
     end = {noise: float(training_loss(runs).mean()) for noise, runs in noisy.items()}
     return Words(
         f"The function is lost long before the way to it. Noise of 0.1 of a drawn weight lifts the loss from "
-        f"{shallow:.2f} to {start[0.1]:.2f} nats, noise of 0.3 to {start[0.3]:.2f}, near a guess; from both "
+        f"{shallow:.2f} to {start[0.1]:.2f} nats, noise of 0.3 to {start[0.3]:.2f} (a guess: {CHANCE:.2f}); from both "
         f"places training ends far below the shallow net, at {end[0.1]:.2f} and {end[0.3]:.2f}. Only noise as large as "
         f"a drawn weight puts it out of reach: {end[1.0]:.2f}. So a ball of good starts surrounds the solution, and "
         "weights as they are drawn lie outside."
