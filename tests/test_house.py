@@ -20,8 +20,8 @@ PACKAGE = ROOT / "src" / "whyresnets"
 # From the ground up: a room imports only from rooms above it in this list.
 ROOMS = (
     "checks", "kinds", "source", "folders", "fetching", "data", "nets", "stats", "spec", "measures", "training",
-    "store", "sweeps", "claims", "chapter", "report", "exercises", "figures", "chapters", "recording", "bench", "files",
-    "__main__",
+    "store", "sweeps", "claims", "bed", "chapter", "report", "exercises", "figures", "chapters", "recording", "bench",
+    "files", "__main__",
 )  # fmt: skip
 LINES = 500  # of a module at most
 LONG = 40  # lines of a function at most, its docstring apart

@@ -489,3 +489,33 @@ def test_the_bound_would_catch_intervals_of_90_percent(monkeypatch):
     for name in ("above, at the threshold", "control at the threshold"):
         for n in (5, 20):
             assert not at_most(supported(*NO_EFFECT[name], n), BOOKS, PROMISE)
+
+
+# --- Verdicts with no true effect, and an assay -----------------------------------------------------
+
+
+def words(assay_level: float, n: int, books: int, deep: float = 0.1) -> list[str]:
+    """Words and reasons of simulated books in which ``deep`` is no worse than ``shallow``; the assay's arm is given."""
+    rng = np.random.default_rng(n)
+    claim = replace(ABOVE, assay=Test("known to be worse", rise("known")))
+    levels = {"deep": deep, "shallow": 0.1, "built": 0.1, "known": assay_level}
+    told = []
+    for _ in range(books):
+        verdict = judge(claim, {arm: made(mean + rng.normal(0, 0.02, n)) for arm, mean in levels.items()})
+        told.append(f"{verdict.word}: {verdict.reason}")
+    return told
+
+
+@pytest.mark.parametrize("n", SEEDS)
+def test_no_effect_beside_an_assay_that_sees_is_called_absent_at_the_stated_rate(n):
+    """95%: so often the interval holds zero; of the rest half lie below it, half above and short of what matters."""
+    told = words(2.0, n, 1000)
+    assert as_promised(told.count("refuted: absent"), 1000, 0.95)
+    for reason in ("opposite", "smaller than matters"):
+        assert as_promised(told.count(f"refuted: {reason}"), 1000, PROMISE)
+
+
+@pytest.mark.parametrize("deep", [0.1, -2.0])
+def test_a_blind_assay_never_gives_refuted(deep):
+    told = words(0.1, 5, 300, deep)
+    assert {word.split(" (")[0] for word in told} == {"undecided: could not have been seen"}

@@ -12,7 +12,7 @@ from whyresnets.chapters import CHAPTERS
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
-    "stats", "spec", "kinds", "claims.effects", "claims.quantities", "claims.verdicts", "chapter", "chapters",
+    "stats", "spec", "kinds", "claims.effects", "claims.quantities", "claims.verdicts", "bed", "chapter", "chapters",
     "store.records", "exercises", "report", "figures",
 )  # fmt: skip
 ABSENT = textwrap.dedent(

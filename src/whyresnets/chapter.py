@@ -227,10 +227,18 @@ class Chapter:
         if scale not in SMALL and claim.id not in there:
             return None
         claim = claim if scale in SMALL else there[claim.id]
-        if not set(claim.arms) <= set(runs):
+        if (verdict := _judged(claim, runs)) is None:
             return None
-        n = min(len(runs[arm].seeds) for arm in claim.arms)  # an arm that claims share may have more
-        return judge(claim, {arm: runs[arm].first(n) for arm in claim.arms})
+        later = (_judged(again, runs) for _, again in claim.later)
+        return replace(verdict, later=tuple(v for v in later if v is not None))
+
+
+def _judged(claim: Claim, runs: Mapping[str, Runs]) -> Verdict | None:
+    """The verdict from the seeds that all its arms have; None where an arm was not recorded."""
+    if not set(claim.arms) <= set(runs):
+        return None
+    n = min(len(runs[arm].seeds) for arm in claim.arms)  # an arm that claims share may have more
+    return judge(claim, {arm: runs[arm].first(n) for arm in claim.arms})
 
 
 def smoke(spec: Spec) -> Spec:

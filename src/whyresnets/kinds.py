@@ -36,6 +36,14 @@ KINDS = {
     "half": Kind("half the shortcut", ORANGE, "x / 2 + f(x)"),
     "shuffled": Kind("another image's shortcut", PURPLE, "x' + f(x)"),
     "zero-init residual": Kind("residual, last BN scale 0 at the start", GREEN, "x + f(x), f = 0 at the start"),
+    # Within reach
+    "rotated shortcut": Kind("shortcut through a rotation", GREEN, "Q x + f(x), Q orthogonal"),
+    "stretched shortcut": Kind("shortcut of a condition number", PURPLE, "M x + f(x), M of the norm of a rotation"),
+    "grown plain": Kind("plain, grown from a shallow net", VERMILION, "f(x), f = x at the start, and noise"),
+    "grown residual": Kind("residual, grown from a shallow net", BLUE, "x + f(x), f = 0 at the start, and noise"),
+    "frozen branches": Kind("branches never trained", GREY, "S x + f(x), f fixed"),
+    "linear model": Kind("linear model", BROWN),
+    "one hidden layer": Kind("one hidden layer", ORANGE),
     # Norm preservation
     "residual, no BN": Kind("residual, no BN", ORANGE, "x + f(x), f without BN"),
     "residual, small start": Kind("residual, branches small at the start", GREEN, "x + f(x), f of size 1/sqrt(L)"),

@@ -15,7 +15,7 @@ from whyresnets.nets.architecture import BN_EPS, FAMILIES, KERNELS, SINGULARITIE
 TARGETS = ("labels", "teacher", "own")
 SCHEDULES = ("cosine", "constant", "step")
 PRECISIONS = ("float32", "bfloat16", "float64")
-PARTS = ("affine", "head")  # of a net, that may stay untrained
+PARTS = ("affine", "head", "branches")  # of a net, that may stay untrained
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Task:
     draw : which of a seed's initialisations: other weights, all else drawn the same
     point, distance, whole : start the second unit at that distance from a singular point
         (see :meth:`whyresnets.nets.skip.Skips.place`; "": nowhere near one on purpose)
+    grown_from : depth of a shallower net that is trained first, in the same way, and extended by units that hand states
+        on: the start is then the "solution by construction" of He et al. 2015, section 1
+        (see :func:`whyresnets.nets.surgery.deepened`; 0: no such net, weights start as they are drawn)
+    noise : standard deviation of what is added to each weight of the units of a grown net, relative to that of a
+        weight as it is drawn
     """
 
     data: str = "digits"
@@ -43,6 +48,8 @@ class Task:
     point: str = ""
     distance: float = 0.0
     whole: bool = False
+    grown_from: int = 0
+    noise: float = 0.0
 
     def __post_init__(self):
         checks.keep(self, checks.one_of, "data", choices=tuple(data.DATASETS))
@@ -50,10 +57,13 @@ class Task:
         checks.keep(self, checks.one_of, "point", choices=("", *SINGULARITIES))
         checks.keep(self, checks.whole, "batch", least=2)
         checks.keep(self, checks.whole, "draw")
-        checks.keep(self, checks.number, "distance", least=0)
+        checks.keep(self, checks.number, "distance", "noise", least=0)
+        checks.keep(self, checks.whole, "grown_from")
         checks.keep(self, checks.yes_or_no, "augment", "whole")
         if (self.distance or self.whole) and not self.point:
             raise ValueError("distance and whole belong to a point: choose one, such as point='overlap'")
+        if self.noise and not self.grown_from:
+            raise ValueError("noise is added to a net that was grown: choose grown_from, or leave it")
         if self.augment and not data.DATASETS[self.data].images:
             raise ValueError(f"{self.data} has no images to crop and mirror: choose augment=False")
         if data.DATASETS[self.data].labelled != (self.targets == "labels"):
@@ -74,7 +84,8 @@ class SGD:
     momentum, weight_decay : He et al. 2015
     growth : factor on the learning rate from each step to the next, beside the schedule (Li and Arora 2020)
     momentum_start : the momentum buffer starts at so many times the parameters; 0 as usual
-    untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head"
+    untrained : parts that stay as they are initialised: "affine" (scales and shifts of normalisations), "head",
+        "branches" (all that the units have, whichever way around them: a frozen-branch net)
     precision : "float32"; "float64": everything in twice the bits; or "bfloat16": products and states of the training
         steps in half the bits, parameters and readings in float32 as ever
     project, spread : which kernels are replaced by their Procrustes projection at the start and after every step
@@ -189,6 +200,17 @@ class Spec:
             self._refuse_outside_post()
         if self.readings.extend_to:
             self._refuse_extension()
+        if self.task.grown_from:
+            self._refuse_growth()
+
+    def _refuse_growth(self) -> None:
+        net, grown_from = self.net, self.task.grown_from
+        if not isinstance(net, Dense) or (net.order, net.activation, net.skip) != ("pre", "relu", "identity"):
+            raise ValueError("grown_from needs a Dense of the order 'pre' with ReLUs and no drawn skip: choose that")
+        if net.rule not in ("plain", "residual") or net.norm not in ("batch", "none") or net.alpha is not None:
+            raise ValueError("a net grows that is plain or residual, with BN or none, without scalars: choose that")
+        if not 3 <= grown_from <= net.depth:
+            raise ValueError(f"grown_from {grown_from} is impossible: choose 3 to {net.depth}, the depth")
 
     def _refuse_together(self) -> None:
         if self.task.augment:

@@ -30,14 +30,23 @@ def runs(deep=2.0, shallow=0.1, built=0.1, noise=NOISE) -> dict[str, Runs]:
 
 # --- Words and reasons ------------------------------------------------------------------------------
 
+SEES = Test("sees", training_loss["shallow"] < 0.5 * nats)
+BLIND = Test("blind", rise("built"))
 HOLDS, FAILS = rise("deep"), rise("built")
 OPEN = "the interval of training loss: deep - shallow holds the threshold"
 FEW = NOISE[:, : FEWEST_SEEDS - 1]
 WORDS = [
     ({}, {}, "supported", ""),
     ({"deep": -2.0}, {}, "refuted", "opposite"),
-    ({"deep": 0.1}, {}, "refuted", "absent"),
-    ({"deep": 0.35}, {}, "refuted", "smaller than matters"),
+    ({"deep": -0.2}, {"assay": SEES}, "refuted", "opposite"),
+    ({"deep": -0.2}, {}, "undecided", "could not have been seen (no assay)"),  # opposite, by less than matters
+    ({"deep": 0.1}, {"assay": SEES}, "refuted", "absent"),
+    ({"deep": 0.35}, {"assay": SEES}, "refuted", "smaller than matters"),
+    ({"deep": 0.1}, {}, "undecided", "could not have been seen (no assay)"),
+    ({"deep": 0.35}, {}, "undecided", "could not have been seen (no assay)"),
+    ({"deep": 0.1}, {"assay": BLIND}, "undecided", "could not have been seen (the assay is not met: blind)"),
+    ({"deep": -2.0}, {"assay": BLIND}, "undecided", "could not have been seen (the assay is not met: blind)"),
+    ({}, {"assay": BLIND}, "supported", ""),
     ({}, {"conditions": training_loss["deep"] < 0.5 * nats}, "refuted", "larger than allowed"),
     ({}, {"conditions": -training_loss["deep"] > -0.5 * nats}, "refuted", "larger than allowed"),
     ({"deep": 0.6}, {}, "undecided", OPEN),
@@ -97,9 +106,15 @@ def test_how_an_effect_misses_is_the_same_in_a_mirror(threshold, low, high, reas
 
 
 def test_no_success_at_all_is_absent_and_one_is_too_few():
-    claim = replace(CLAIM, conditions=trained["deep"] > 0.5 * of_seeds, controls=(), trains=())
+    claim = replace(
+        CLAIM,
+        conditions=trained["deep"] > 0.5 * of_seeds,
+        controls=(),
+        trains=(),
+        assay=Test("", training_loss["other"] < 0.5 * nats),
+    )
     for successes, reason in ((0, "absent"), (1, "smaller than matters")):
-        verdict = judge(claim, {"deep": made([0.1] * successes + [2.0] * (20 - successes))})
+        verdict = judge(claim, {"deep": made([0.1] * successes + [2.0] * (20 - successes)), "other": made([0.1] * 20)})
         assert (verdict.word, verdict.reason) == ("refuted", reason)
 
 

@@ -36,7 +36,7 @@ def test_impossible_networks_are_refused(field, says):
 @pytest.mark.parametrize(
     ("field", "says"),
     [
-        ({"depth": 2}, "from 3 up"),
+        ({"depth": 1}, "from 2 up"),
         ({"rule": "dense"}, "residual"),
         ({"norm": "layer"}, "batch"),
         ({"activation": "sigmoid"}, "abs"),
@@ -46,7 +46,12 @@ def test_impossible_networks_are_refused(field, says):
         ({"alpha": math.nan}, "finite"),
         ({"eps": -1.0}, "above 0"),
         ({"head_norm": "sum"}, "batch"),
-        ({"skip": "common"}, "order='post'"),
+        ({"skip": "common"}, "no skip 'common'"),
+        ({"rule": "residual", "skip": "orthogonal", "skip_condition": 0.5}, "from 1 up"),
+        ({"rule": "residual", "skip": "gaussian", "skip_condition": 10.0}, "choose 'orthogonal'"),
+        ({"rule": "residual", "skip": "copies", "distinct": 33}, "choose 1 to 32"),
+        ({"head_activation": "relu"}, "linear"),
+        ({"order": "post", "norm": "none", "head_activation": "linear"}, "order 'pre'"),
         ({"cancelled": "own"}, "order='post'"),
         ({"forward_gain": 1.0}, "order='post'"),
         ({"order": "middle"}, "pre, post"),

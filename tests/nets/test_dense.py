@@ -2,6 +2,7 @@ import pytest
 import torch
 from written_out import JOINED, NORMALISED, batch_norm, stirred
 
+from whyresnets.nets.architecture import DRAWN_SKIPS, SKIPS
 from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.rules import RULES
 from whyresnets.training.start import stacked
@@ -30,6 +31,43 @@ def test_a_dense_net_equals_the_network_written_out(rule, activation, norm, head
     where = {"units": set("012"), "sums": {f"{u}.sum" for u in "012"}}
     said = NORMALISED[norm, head_norm, alpha].split(" and ")
     assert normalised == {name for word in said for name in where.get(word, {"last"} if word else ())}
+
+
+def test_a_linear_head_is_one_and_what_stands_before_it_is_normalised_all_the_same():
+    net = DenseNet(4, "residual", 4, features=18, head_activation="linear")
+    params, _ = net.initial(torch.Generator().manual_seed(3), torch.float64)
+    x = torch.randn(6, 18, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    stirred(net, params, x)
+    last = batch_norm(params, "last", net.states(params, x)[-1])
+    assert torch.allclose(net.logits(params, x), last @ params["head.weight"].T + params["head.bias"], atol=1e-12)
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+def test_around_a_unit_leads_the_skip_that_was_asked_and_the_trained_weights_are_the_same(skip):
+    net, identity = (DenseNet(4, "residual", 4, features=18, skip=word) for word in (skip, "identity"))
+    params, running = net.initial(torch.Generator().manual_seed(3), torch.float64)
+    h, *_ = x = torch.randn(1, 6, 18, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    same, _ = identity.initial(torch.Generator().manual_seed(3), torch.float64)
+    assert all(torch.equal(p, params[name]) for name, p in same.items()) and set(running) == {
+        f"{name}.{part}" for name in ("0", "1", "last") for part in ("mean", "var")
+    }
+    h = x[0] @ params["stem.weight"].T
+    for unit in "01":
+        matrix = params[f"{unit}.skip.fixed"] if skip in DRAWN_SKIPS else net._matrix(params, unit)
+        h = h @ matrix.T + batch_norm(params, unit, h).relu() @ params[f"{unit}.weight"].T
+    assert torch.allclose(net.states(params, x[0])[-1], h, atol=1e-12)
+
+
+def test_a_skip_has_the_condition_number_that_was_asked_and_the_norm_of_a_rotation():
+    for condition in (1.0, 30.0, 1000.0):
+        net = DenseNet(4, "residual", 32, skip="orthogonal", skip_condition=condition)
+        params, _ = net.initial(torch.Generator().manual_seed(3), torch.float64)
+        one, two = (params[f"{unit}.skip.fixed"] for unit in "01")
+        values = torch.linalg.svdvals(one)
+        assert (values[0] / values[-1]).item() == pytest.approx(condition)
+        assert one.square().sum().item() == pytest.approx(32) and not torch.allclose(one, two)
+        steps = values.log().diff()
+        assert torch.allclose(steps, steps.mean().expand(31), atol=1e-9)
 
 
 def test_several_nets_at_once_are_each_of_them_running_statistics_too():

@@ -67,12 +67,13 @@ SHARES = (of_seeds, of_all)  # units of numbers from 0 to 1
 class Quantity:
     """What is read off the runs of an arm, one number a seed; indexed with an arm's name it is an :class:`Effect`.
 
-    Made by :func:`quantity`. ``says`` names it in sentences; ``unit`` is that of its values.
+    Made by :func:`quantity`. ``says`` names it in sentences; ``unit`` is that of its values, ``nothing`` its value
+    where there is nothing to see.
     """
 
-    def __init__(self, compute: Callable[..., np.ndarray], says: str, unit: Unit):
+    def __init__(self, compute: Callable[..., np.ndarray], says: str, unit: Unit, nothing: float = 0.0):
         functools.update_wrapper(self, compute)
-        self.compute, self.says, self.unit = compute, says, unit
+        self.compute, self.says, self.unit, self.nothing = compute, says, unit, nothing
 
     def __repr__(self) -> str:
         return f"<quantity: {self.says}>"
@@ -84,8 +85,12 @@ class Quantity:
         return Effect((Term(1, self, arms if isinstance(arms, tuple) else (arms,)),))
 
 
-def quantity(says: str, unit: Unit = dimensionless) -> Callable[[Callable[..., np.ndarray]], Quantity]:
+def quantity(
+    says: str, unit: Unit = dimensionless, nothing: float = 0.0
+) -> Callable[[Callable[..., np.ndarray]], Quantity]:
     """Make a function of the runs of one arm (or, in order, of several) a :class:`Quantity`.
+
+    ``nothing`` is -infinity for the logarithm of a size: of 0, that is.
 
     >>> @quantity("mean loss over the run", nats)
     ... def mean_loss(runs):
@@ -93,7 +98,7 @@ def quantity(says: str, unit: Unit = dimensionless) -> Callable[[Callable[..., n
     >>> print(mean_loss["deep"] < 1 * nats)
     mean loss over the run of deep < 1 nats
     """
-    return lambda compute: Quantity(compute, says, unit)
+    return lambda compute: Quantity(compute, says, unit, nothing)
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,11 @@ class Effect:
     def unit(self) -> Unit:
         """That of its quantities, which have the same."""
         return self.terms[0].quantity.unit
+
+    @property
+    def nothing(self) -> float:
+        """Its value where there is nothing to see: that of its quantity; of a sum or difference 0."""
+        return self.terms[0].quantity.nothing if len(self.terms) == 1 and self.terms[0].sign > 0 else 0.0
 
     def __str__(self) -> str:
         if len(self.terms) == 1 and self.terms[0].sign > 0:

@@ -1,6 +1,7 @@
 """Claim, prediction, control -> verdict. A claim is data; a verdict is computed, never typed."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from whyresnets import checks
 from whyresnets.claims.effects import Condition, Effect, all_of, run_of, shared_seeds
 from whyresnets.claims.quantities import training_loss
+from whyresnets.claims.scale import scale_of
 from whyresnets.stats import Interval, fraction_band, prediction_band, t_interval, wilson_interval
 from whyresnets.training.runs import Runs
 
@@ -19,7 +21,7 @@ RECORD_SEEDS = 20  # of a record (chosen by us)
 
 @dataclass(frozen=True)
 class Test:
-    """Conditions under a name: a control, a premise, an alternative, or where a claim fails.
+    """Conditions under a name: a control, a premise, an assay, an alternative, or where a claim fails.
 
     ``says`` is the name; all ``conditions`` must be met for it to pass. One condition may stand alone.
     """
@@ -40,16 +42,22 @@ class Claim:
     Attributes
     ----------
     id : as in the ledger
-    source : bibliography key and section
+    source : bibliography key and section; it begins with "ours" or "common", or ends with "ours", where nobody but us
+        words the claim so
     says : the claim in one sentence
-    conditions : what it predicts; all must be met for it to be supported, one that is not refutes it
+    conditions : what it predicts; all must be met for it to be supported, and one that is missed can refute it
     controls : the supposed cause removed or restored, all else equal; each must miss one of its conditions at least
     trains : arms that must be alive for the claim to mean anything, with the mean loss (nats) they must beat;
         every seed must stay finite
     premise : what must be so in the arms for the claim to mean anything; unless all its conditions are met, it is void
+    assay : a positive control: arms of this very protocol in which an effect of the size that matters is known to be
+        present. A missed condition refutes the claim only where the assay is met. A claim without one is refuted only
+        by an effect that speaks for itself (see :attr:`Measured.contradicts`)
     fails_when : a second, measured condition under which the claim stops holding
     alternative : another mechanism that reaches the effect: if it passes, the claim's own is not necessary; no verdict
         depends on it
+    later : pairs such as (3, claim): the same claim on arms that got three times the steps. The verdict is that at its
+        own budget, and says where a longer one changes the word
     not_shown : what a verdict here does not say
     live : judged in the reader's own run; otherwise judged from its laptop record
     seeds : of the reader's own run, where it is live
@@ -67,8 +75,10 @@ class Claim:
     controls: tuple[Test, ...]
     trains: tuple[tuple[str, float], ...] = ()
     premise: Test | None = None
+    assay: Test | None = None
     fails_when: Test | None = None
     alternative: Test | None = None
+    later: tuple[tuple[int, "Claim"], ...] = ()
     not_shown: str = ""
     live: bool = True
     seeds: int = LIVE_SEEDS
@@ -76,8 +86,9 @@ class Claim:
     def __post_init__(self):
         object.__setattr__(self, "conditions", all_of(self.conditions))
         checks.keep(self, checks.several, "controls", of=checks.one, kind=Test)
-        for name in ("premise", "fails_when", "alternative"):
+        for name in ("premise", "assay", "fails_when", "alternative"):
             checks.one(name, getattr(self, name), Test | None)
+        checks.keep(self, checks.several, "later", of=_later)
         checks.keep(self, checks.several, "trains", of=_bar)
         checks.keep(self, checks.yes_or_no, "live")
         checks.keep(self, checks.whole, "seeds")
@@ -87,7 +98,12 @@ class Claim:
     @property
     def roles(self) -> tuple[tuple[str, Test], ...]:
         """Everything that is measured beside the conditions, each with its part: controls first."""
-        others = {"premise": self.premise, "fails when": self.fails_when, "alternative": self.alternative}
+        others = {
+            "premise": self.premise,
+            "assay": self.assay,
+            "fails when": self.fails_when,
+            "alternative": self.alternative,
+        }
         return (*(("control", test) for test in self.controls), *((r, t) for r, t in others.items() if t))
 
     @property
@@ -96,8 +112,13 @@ class Claim:
         return tuple(test for _, test in self.roles)
 
     @property
+    def ours(self) -> bool:
+        """Whether the claim is worded by us, or a common reading of what was published: no published claim."""
+        return bool({"ours", "common"} & set(re.findall(r"\w+", self.source)))
+
+    @property
     def arms(self) -> tuple[str, ...]:
-        """Every arm that a verdict needs, each once."""
+        """Every arm that a verdict needs, each once; those of ``later`` claims are not among them."""
         conditions = [*self.conditions, *(c for test in self.tests for c in test.conditions)]
         names = [arm for c in conditions for arm in c.effect.arms] + [arm for arm, _ in self.trains]
         return tuple(dict.fromkeys(names))
@@ -111,6 +132,14 @@ def _bar(name: str, value: object) -> tuple[str, float]:
         case (str(arm), bound):
             return arm, checks.number(f"{name}: the loss of {arm}", bound, above=0)
     raise ValueError(f"{name} {checks.said(value)} is impossible: choose pairs such as ('deep', 0.5), in nats")
+
+
+def _later(name: str, value: object) -> tuple[int, Claim]:
+    """How many times the steps, and the claim on the arms that got them."""
+    match value:
+        case (times, Claim() as claim):
+            return checks.whole(f"{name}: times the steps", times, least=2), claim
+    raise ValueError(f"{name} {checks.said(value)} is impossible: choose pairs such as (3, claim)")
 
 
 @dataclass(frozen=True)
@@ -127,12 +156,41 @@ class Measured:
 
     @property
     def missed_by(self) -> str:
-        """How the effect misses: it is opposite, absent, smaller than matters, or larger than allowed."""
-        sign = 1 if self.condition.side == ">" else -1
-        low, high = sorted((sign * self.interval.low, sign * self.interval.high))
-        if sign * self.condition.threshold < 0:
+        """How the effect misses: it is opposite, absent, smaller than matters, or larger than allowed.
+
+        The first three are said of a condition that asks for an effect; the last of one that asks for little, and got
+        more: |r - 1| < 0.1, say.
+        """
+        low, high = self._ends
+        if self._least < 0:
             return "larger than allowed"
         return "opposite" if high < 0 else "absent" if low <= 0 else "smaller than matters"
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the effect speaks for itself: seen, of the size that matters, and against the claim.
+
+        An opposite effect does if it is so with its whole interval; an effect that is larger than allowed always does.
+        There is nothing left for an assay to show: the protocol has just seen an effect of that size. One that is
+        absent, or smaller than matters, may have been missed.
+        """
+        return self.status == "not met" and (self._least < 0 or self._ends[1] < -self._least)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The interval, from nothing on, in the direction in which the effect should lie."""
+        ends = (self._sign * (end - self.condition.effect.nothing) for end in (self.interval.low, self.interval.high))
+        low, high = sorted(ends)
+        return low, high
+
+    @property
+    def _least(self) -> float:
+        """The threshold, likewise: below 0, the effect may have the other direction, up to that size."""
+        return self._sign * (self.condition.threshold - self.condition.effect.nothing)
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.condition.side == ">" else -1
 
 
 @dataclass(frozen=True)
@@ -147,6 +205,9 @@ class Verdict:
     dead : arms that should train and did not
     diverged : runs of all its arms whose loss did not stay finite
     seconds : of all runs of its arms, on one core each
+    scale : the largest data set of its arms, how wide the nets are on CIFAR-10, and whether they were trained
+    steps : the most that an arm of its conditions was trained
+    later : the verdicts at longer budgets, where they were judged
     """
 
     claim: Claim
@@ -155,6 +216,9 @@ class Verdict:
     dead: tuple[str, ...]
     diverged: int
     seconds: float
+    scale: str
+    steps: int
+    later: tuple["Verdict", ...] = ()
 
     @property
     def n(self) -> int:
@@ -162,7 +226,7 @@ class Verdict:
         return self.predicted[0].interval.n
 
     def role(self, name: str) -> list[tuple[Measured, ...]]:
-        """The tests that play this role ("control", "premise", "fails when", "alternative"), measured."""
+        """The tests that play this role ("control", "premise", "assay", "fails when", "alternative"), measured."""
         return [found for (role, _), found in zip(self.claim.roles, self.tests, strict=True) if role == name]
 
     @property
@@ -188,7 +252,9 @@ class Verdict:
         if void := self._void:
             return "void", void
         if missed := _missed(self.predicted):
-            return "refuted", missed[0].missed_by
+            if seen := self._seen(missed):
+                return "refuted", seen[0].missed_by
+            return "undecided", f"could not have been seen ({self._blind})"
         if still_open := [m for m in self.predicted if m.status == "open"]:
             return "undecided", f"the interval of {still_open[0].condition.effect} holds the threshold"
         if not self.controls_fail:
@@ -196,6 +262,37 @@ class Verdict:
         if any(map(_missed, self.role("fails when"))):
             return "conditional", f"fails when: {self._says('fails when')}"
         return "supported", ""
+
+    @property
+    def assay_met(self) -> bool | None:
+        """Whether the assay shows its effect with the whole interval; None without an assay."""
+        return next((all(m.status == "met" for m in found) for found in self.role("assay")), None)
+
+    def _seen(self, missed: list[Measured]) -> list[Measured]:
+        """Of the conditions that are missed, those that this protocol could have seen met."""
+        if self.claim.assay is None:
+            return [m for m in missed if m.contradicts]
+        return missed if self.assay_met else []
+
+    @property
+    def _blind(self) -> str:
+        return "no assay" if self.claim.assay is None else f"the assay is not met: {self._says('assay')}"
+
+    @property
+    def horizon(self) -> dict[int, str | None]:
+        """Steps -> word, at the claim's own budget and at the longer ones."""
+        return {verdict.steps: verdict.word for verdict in (self, *self.later)}
+
+    @property
+    def turns(self) -> str:
+        """Where more steps change the word: "undecided at 1,000 steps", say; "" where none do."""
+        told, last = [], self.word
+        for verdict in self.later:
+            if verdict.word not in (None, last):
+                why = f" ({verdict.reason})" if verdict.word == "refuted" else ""
+                told.append(f"{verdict.word}{why} at {verdict.steps:,} steps")
+                last = verdict.word
+        return ", ".join(told)
 
     def _says(self, role: str) -> str:
         return next(test.says for name, test in self.claim.roles if name == role)
@@ -244,6 +341,9 @@ def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
     in a control. How many more, for each recorded effect, tests/test_simulation.py prints. So what is barely
     past its threshold proves little.
 
+    With no effect at all, an assay that is met, and an interval narrower than the threshold, 95% of verdicts say
+    refuted: absent. An assay without its effect gives no refuted.
+
     Raises
     ------
     ValueError
@@ -259,7 +359,9 @@ def judge(claim: Claim, runs: Mapping[str, Runs]) -> Verdict:
     dead = tuple(arm for arm, bound in claim.trains if not _trains(runs[arm], bound))
     diverged = sum(int((~runs[arm].finished).sum()) for arm in claim.arms)
     seconds = sum(float(np.sum(runs[arm]["seconds"])) for arm in claim.arms)
-    return Verdict(claim, predicted, tests, dead, diverged, seconds)
+    specs = {arm: runs[arm].spec for arm in claim.arms}
+    steps = max(specs[arm].optimiser.steps for c in claim.conditions for arm in c.effect.arms)
+    return Verdict(claim, predicted, tests, dead, diverged, seconds, scale_of(specs.values()), steps)
 
 
 def _trains(runs: Runs, bound: float) -> bool:

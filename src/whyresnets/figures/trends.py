@@ -119,7 +119,7 @@ def against(
     panels: Mapping[str, Numbered],
     runs: Live,
     recorded: Live,
-    reading: Reading,
+    reading: Reading | Mapping[str, Reading],
     says: str,
     marks: Mapping[str, float],
     between: tuple[float, float],
@@ -130,17 +130,18 @@ def against(
     """``reading`` (S,), which ``says`` what it is, against a number, one panel a title, same axes, logarithmic.
 
     ``panels`` maps title -> label -> number -> arm; ``what`` names the number; dotted: the named ``marks``. Dots:
-    recorded seeds; rings: this run.
+    recorded seeds; rings: this run. ``reading`` may be another one in each panel, by title.
     """
     figure, shown = style.grid(panels, 3.4, 3.9, sharey=True)
     for axis, title, lines in shown:
+        read = reading[title] if isinstance(reading, Mapping) else reading
         firsts = {label: next(iter(arms.values())) for label, arms in lines.items()}
         for label, _, colour in style.coloured(firsts, kinds):
             arms = lines[label]
-            _line(axis, label, {x: reading(recorded[arm]) for x, arm in arms.items()}, colour)
+            _line(axis, label, {x: read(recorded[arm]) for x, arm in arms.items()}, colour)
             for x, arm in arms.items():
                 if arm in runs:
-                    style.rings(axis, x / BESIDE, reading(runs[arm]), colour)
+                    style.rings(axis, x / BESIDE, read(runs[arm]), colour)
         for name, height in marks.items():
             axis.axhline(height, **DOTTED)
             over = axis.get_yaxis_transform()

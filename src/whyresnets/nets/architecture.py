@@ -11,6 +11,7 @@ from whyresnets.nets.rules import RULES
 
 NORMS = ("batch", "frozen", "sum", "none")
 HEAD_NORMS = ("", "batch", "none")
+HEAD_ACTIVATIONS = ("", "linear")
 KERNELS = ("transitions", "ordinary", "units")
 DRAWN_SKIPS = ("orthogonal", "gaussian", "copies", "whitened", "turned")  # their matrices are drawn, one for each layer
 SKIPS = ("identity", "common", "opposite", "spared", *DRAWN_SKIPS)
@@ -144,8 +145,10 @@ class Dense:
     All rules have the same trained parameters.
 
     "pre": a linear layer, L units of one layer each, a linear layer; depth = L + 2. A unit normalises, rectifies,
-    multiplies: branch(x) = W phi(BN(x)), joined to x by the ``rule``; so nothing stands between one sum and the next.
-    The form is ours, after the pre-activation of He et al. 2016 ("Identity Mappings").
+    multiplies: branch(x) = W phi(BN(x)), joined to S x by the ``rule``; so nothing stands between one sum and the next.
+    The form is ours, after the pre-activation of He et al. 2016 ("Identity Mappings"). Before the last layer stands
+    what a unit begins with, so that a net without units (depth 2) has one hidden layer; with ``head_activation``
+    "linear" it is a linear model.
 
     "post", after Orhan and Pitkow 2018: L hidden layers and a linear one; depth = L + 1. Hidden layer i computes
     x_i = phi(BN(W_i x_(i-1) + b_i)), and a skip is added after the activation wherever a layer is as wide as its input,
@@ -155,7 +158,7 @@ class Dense:
 
     Attributes
     ----------
-    depth : weighted layers: in the order "pre" from 3 up, in the order "post" from 2
+    depth : weighted layers, from 2 up
     rule : how shortcut and branch are joined: in the order "pre" one of :data:`whyresnets.nets.rules.RULES`; in the
         order "post" "plain" (no skip), "residual" (one from the layer before), "hyper" (besides, the sum over all
         layers before that, each through a fixed orthogonal matrix of its own, over their number plus one:
@@ -165,6 +168,7 @@ class Dense:
         measured once, before training) or "sum" (BN after each addition); in the order "post" also "layer" (layer
         normalisation, Ba et al. 2016)
     head_norm : of the last state, in the order "pre": "batch", "none", or "": as the units
+    head_activation : of the last state, in the order "pre": "linear" (none), or "": as the units
     alpha : initial value of a learnable scalar at the end of each branch (De and Smith 2020: SkipInit), in the order
         "pre"; None: no scalar
     eps : added to each variance
@@ -172,21 +176,24 @@ class Dense:
     activation : phi: "relu", "tanh", "abs" (the absolute value) or "linear" (none)
     weights : of the units or hidden layers: "he" (normal) or "orthogonal"; in the order "post" also "glorot" or
         "identity" (with a tenth of Glorot's noise)
-    order : "pre" or "post"; what follows belongs to "post"
-    skip : what a unit receives around its layer: "identity" (from the unit of the same number), "common" (all the same:
-        the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign), "spared" (as
+    order : "pre" or "post"
+    skip : what a unit receives around its layer, S x: "identity" (from the unit of the same number), "common" (all the
+        same: the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign), "spared" (as
         identity, but the second unit receives nothing), or through a fixed matrix, drawn for each layer: "orthogonal"
         (evenly distributed), "gaussian" (independent entries, of the same expected size), "copies" (only ``distinct``
         skip vectors, its rows, each repeated as often as fits, with a tenth of noise), "whitened" (the orthogonal
         matrix nearest to those copies) or "turned" (the copies after a rotation: no vector is repeated, the singular
         values are the same)
+    skip_condition : condition number of the matrices of the skip "orthogonal": their singular values are evenly spaced
+        on the logarithm, of mean square 1, between two random rotations; 1: a rotation
     distinct : how many skip vectors are repeated
-    cancelled : what is taken off the initial weights wherever there is a skip: nothing (""), the skip's matrix S
-        ("own") or S with its rows moved on by one ("next": from each unit the skip of another). Under "inside" the net
-        with "own" is the plain one, and stays so under gradient descent without weight decay; under the other rules a
-        layer is phi((W - S) x + b) + S x, cancelled where a unit is active
-    forward_gain : None (states come as large as they come), or: the root mean square of the first state at the start
-        is 1, that of each later one so many times the one before, by a constant factor on each layer's output
+    cancelled : in the order "post", what is taken off the initial weights wherever there is a skip: nothing (""), the
+        skip's matrix S ("own") or S with its rows moved on by one ("next": from each unit the skip of another). Under
+        "inside" the net with "own" is the plain one, and stays so under gradient descent without weight decay; under
+        the other rules a layer is phi((W - S) x + b) + S x, cancelled where a unit is active
+    forward_gain : in the order "post": None (states come as large as they come), or: the root mean square of the first
+        state at the start is 1, that of each later one so many times the one before, by a constant factor on each
+        layer's output
 
     Raises
     ------
@@ -201,6 +208,7 @@ class Dense:
     width: int = 32
     norm: str = "batch"
     head_norm: str = ""
+    head_activation: str = ""
     alpha: float | None = None
     eps: float = BN_EPS
     gain: float = 1.0
@@ -208,46 +216,53 @@ class Dense:
     weights: str = "he"
     order: str = "pre"
     skip: str = "identity"
+    skip_condition: float = 1.0
     distinct: int = 1
     cancelled: str = ""
     forward_gain: float | None = None
 
     def __post_init__(self):
         checks.keep(self, checks.one_of, "order", choices=("pre", "post"))
+        checks.keep(self, checks.whole, "depth", least=2)
         checks.keep(self, checks.whole, "width", "distinct", least=1)
         checks.keep(self, checks.one_of, "activation", choices=("relu", "tanh", "abs", "linear"))
         checks.keep(self, checks.one_of, "head_norm", choices=HEAD_NORMS)
+        checks.keep(self, checks.one_of, "head_activation", choices=HEAD_ACTIVATIONS)
         checks.keep(self, checks.one_of, "skip", choices=SKIPS)
         checks.keep(self, checks.one_of, "cancelled", choices=("", "own", "next"))
         checks.keep(self, checks.number, "gain")
         checks.keep(self, checks.number, "eps", above=0)
+        checks.keep(self, checks.number, "skip_condition", least=1)
         checks.keep(self, checks.number_or_none, "alpha")
         checks.keep(self, checks.number_or_none, "forward_gain", above=0)
         self._refuse_in_pre() if self.order == "pre" else self._refuse_in_post()
+        self._refuse_skips()
 
-    def _refuse_in_pre(self) -> None:
-        checks.keep(self, checks.whole, "depth", least=3)
-        checks.keep(self, checks.one_of, "rule", choices=tuple(RULES))
-        checks.keep(self, checks.one_of, "norm", choices=NORMS)
-        checks.keep(self, checks.one_of, "weights", choices=("he", "orthogonal"))
-        if (self.skip, self.distinct, self.cancelled, self.forward_gain) != ("identity", 1, "", None):
-            raise ValueError("other skips, cancelled ones and sizes belong to another order: choose order='post'")
-
-    def _refuse_in_post(self) -> None:
-        checks.keep(self, checks.whole, "depth", least=2)
-        checks.keep(self, checks.one_of, "rule", choices=("plain", "residual", "hyper", "inside"))
-        checks.keep(self, checks.one_of, "norm", choices=("none", "batch", "layer"))
-        checks.keep(self, checks.one_of, "weights", choices=("glorot", "he", "orthogonal", "identity"))
-        if self.head_norm or self.alpha is not None:
-            raise ValueError("head_norm and alpha belong to the order 'pre': choose that, or leave them")
+    def _refuse_skips(self) -> None:
         if self.rule == "plain" and self.skip != "identity":
             raise ValueError(f"a plain net has no skip {self.skip!r}: choose the rule 'residual', or leave it")
-        if self.rule == "plain" and self.cancelled:
-            raise ValueError("a plain net has no skip to be cancelled: choose the rule 'residual' or 'inside'")
         if self.distinct > self.width:
             raise ValueError(f"distinct {self.distinct} is impossible: choose 1 to {self.width}, the width")
         if self.distinct > 1 and self.skip not in REPEATED:
             raise ValueError(f"a skip {self.skip!r} repeats no vectors: choose 'copies', or leave distinct at 1")
+        if self.skip_condition > 1 and self.skip != "orthogonal":
+            raise ValueError(f"a skip {self.skip!r} has the condition number it has: choose 'orthogonal', or leave it")
+
+    def _refuse_in_pre(self) -> None:
+        checks.keep(self, checks.one_of, "rule", choices=tuple(RULES))
+        checks.keep(self, checks.one_of, "norm", choices=NORMS)
+        checks.keep(self, checks.one_of, "weights", choices=("he", "orthogonal"))
+        if (self.cancelled, self.forward_gain) != ("", None):
+            raise ValueError("cancelled skips and sizes belong to another order: choose order='post'")
+
+    def _refuse_in_post(self) -> None:
+        checks.keep(self, checks.one_of, "rule", choices=("plain", "residual", "hyper", "inside"))
+        checks.keep(self, checks.one_of, "norm", choices=("none", "batch", "layer"))
+        checks.keep(self, checks.one_of, "weights", choices=("glorot", "he", "orthogonal", "identity"))
+        if self.head_norm or self.head_activation or self.alpha is not None:
+            raise ValueError("head_norm, head_activation, alpha belong to the order 'pre': choose that, or leave them")
+        if self.rule == "plain" and self.cancelled:
+            raise ValueError("a plain net has no skip to be cancelled: choose the rule 'residual' or 'inside'")
 
     @property
     def units(self) -> list[tuple[str, int, int, int]]:

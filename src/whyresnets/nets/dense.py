@@ -61,9 +61,10 @@ class DenseNet(Dense, Skips, Network):
         return form(params, x, normalise, nudges, responses)
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
-        """Class scores (B, outputs): linear, and in the order "pre" normalised and rectified before (ours)."""
+        """Class scores (B, outputs): linear; in the order "pre" of the normalised and rectified last state (ours)."""
         if self.order == "pre":
-            state = self._phi(self.normaliser(params, running, training)("last", state))
+            state = self.normaliser(params, running, training)("last", state)
+            state = state if self.head_activation == "linear" else self._phi(state)
         return linear(state, params["head.weight"], params["head.bias"])
 
     def _phi(self, h: Tensor) -> Tensor:
@@ -93,6 +94,9 @@ class DenseNet(Dense, Skips, Network):
         normalisation(params, running, "last", self.width, dtype, self._last_norm)
         params["head.weight"] = draw(self.outputs, self.width) * self.width**-0.5
         params["head.bias"] = torch.zeros(self.outputs, dtype=dtype)
+        if self.skip in DRAWN_SKIPS:
+            for name, *_ in self.units:
+                params[f"{name}.skip.fixed"] = self._drawn(generator, dtype)
         return params, running
 
     def _pre(
@@ -111,7 +115,8 @@ class DenseNet(Dense, Skips, Network):
                 branch = times(params[f"{name}.alpha"], branch)
             if responses is not None:
                 responses.append(branch)
-            h = normalise(f"{name}.sum", join(self.rule, h, branch, batch=-2))
+            around = h if self.skip == "identity" else self._skip(params, name, h)
+            h = normalise(f"{name}.sum", join(self.rule, around, branch, batch=-2))
             yield (h := nudged(h, nudges, i))
 
     def _branch(self, params: Params, name: str, h: Tensor, normalise: Normaliser) -> Tensor:

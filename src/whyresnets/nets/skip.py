@@ -1,4 +1,6 @@
-"""What the order "post" of fully connected nets has besides: skips through fixed matrices, sizes, singular points."""
+"""What fully connected nets have besides: skips through fixed matrices; in the order "post" sizes, singular points."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ class Skips(Network):
     width: int
     features: int
     skip: str
+    skip_condition: float
     distinct: int
     forward_gain: float | None
 
@@ -64,7 +67,7 @@ class Skips(Network):
             return noise * self.width**-0.5
         rotation = random_rotation(noise)
         if self.skip == "orthogonal":
-            return rotation
+            return rotation if self.skip_condition == 1 else self._stretched(rotation, generator)
         noise = torch.randn(self.width, self.width, generator=generator, dtype=dtype) * self.width**-0.5
         copies = rotation[torch.arange(self.width) % self.distinct] + NEAR * noise
         if self.skip == "copies":
@@ -74,7 +77,13 @@ class Skips(Network):
         u, _, vh = torch.linalg.svd(copies.double())
         return (u @ vh).to(dtype)
 
-    def _skip(self, params: Params, i: int, h: Tensor) -> Tensor:
+    def _stretched(self, rotation: Tensor, generator: torch.Generator) -> Tensor:
+        """A rotation after a stretching after a random rotation, (D, D), of the norm of one rotation (ours)."""
+        values = torch.logspace(0, -math.log10(self.skip_condition), self.width, dtype=rotation.dtype)
+        other = random_rotation(torch.randn(self.width, self.width, generator=generator, dtype=rotation.dtype))
+        return rotation * (values / values.square().mean().sqrt()) @ other
+
+    def _skip(self, params: Params, i: int | str, h: Tensor) -> Tensor:
         """What goes around layer ``i``, (B, D): the fixed matrix S of the field ``skip`` times ``h``."""
         if self.skip in DRAWN_SKIPS:
             return linear(h, params[f"{i}.skip.fixed"])

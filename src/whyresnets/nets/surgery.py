@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from whyresnets.nets.conv import ConvNet
+from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.network import Params
 
 
@@ -45,6 +46,35 @@ def identity_extension(
             params[f"{half}.scale"], params[f"{half}.shift"] = (var + net.eps).sqrt(), mean.clone()
             running[f"{half}.mean"], running[f"{half}.var"] = mean.clone(), var.clone()
     return deep, params, running
+
+
+def deepened(net: DenseNet, params: Params, running: Params, depth: int, x: Tensor) -> tuple[DenseNet, Params, Params]:
+    """A deeper fully connected net that computes the same function: ``net`` with units that hand on its states.
+
+    The net, its parameters and running statistics, of the shape of :meth:`whyresnets.nets.dense.DenseNet.initial`'s,
+    like :func:`identity_extension` after the "solution by construction" of He et al. 2015, section 1. In a residual net
+    the units come last, and their weights are 0. In a plain net they stand between the last ReLU and the weights that
+    follow it: their weights are the identity, their scale is the standard deviation of what comes in and their shift
+    its mean, over the full batch ``x``; the ReLU changes nothing, because what comes in is never negative.
+    """
+    deep, last = replace(net, depth=depth), len(net.units) - 1
+    made, statistics = deep.initial(torch.Generator(), x.dtype)
+    made = {name: params.get(name, p.to(x.device)) for name, p in made.items()}
+    statistics = {name: running.get(name, r.to(x.device)) for name, r in statistics.items()}
+    *_, before, after = net.states(params, x)
+    handed = after if net.rule == "residual" else net.normaliser(params)(str(last), before).relu()
+    var, mean = torch.var_mean(handed, dim=0, correction=0)
+    for unit in range(last + 1, depth - 2):
+        made[f"{unit}.weight"] = torch.zeros_like(params[f"{last}.weight"])
+        if net.norm == "batch":
+            statistics[f"{unit}.mean"], statistics[f"{unit}.var"] = mean.clone(), var.clone()
+        if net.rule == "plain" and net.norm == "batch":
+            made[f"{unit}.scale"], made[f"{unit}.shift"] = (var + net.eps).sqrt(), mean.clone()
+    if net.rule == "plain" and deep.depth > net.depth:
+        for unit in range(last, depth - 3):
+            made[f"{unit}.weight"] = torch.eye(net.width, dtype=x.dtype, device=x.device)
+        made[f"{depth - 3}.weight"] = params[f"{last}.weight"]
+    return deep, made, statistics
 
 
 def procrustes(weight: Tensor, grid: int = 8, size: float = 1.0, spread: float = 1.0) -> Tensor:

@@ -113,9 +113,10 @@ def rate_at(optimiser: SGD, step: int) -> float:
 
 def trained_parameters(spec: Spec, params: Params) -> Params:
     """Those of ``params`` that ``spec`` trains, in their order: all but constants and what stays untrained."""
-    ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias")}
+    ends = {"affine": (".scale", ".shift"), "head": ("head.weight", "head.bias"), "branches": ()}
     fixed = (*CONSTANTS, *(end for part in spec.optimiser.untrained for end in ends[part]))
-    return {name: p for name, p in params.items() if not name.endswith(fixed)}
+    units = tuple(f"{unit[0]}." for unit in spec.net.units) if "branches" in spec.optimiser.untrained else ()
+    return {name: p for name, p in params.items() if not name.endswith(fixed) and not name.startswith(units)}
 
 
 def project(spec: Spec, net: Network, params: Params) -> None:

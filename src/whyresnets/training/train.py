@@ -11,6 +11,7 @@ from whyresnets import data
 from whyresnets.nets.architecture import Dense
 from whyresnets.spec import Spec
 from whyresnets.training.descent import Checkpoint, descend
+from whyresnets.training.growing import grow
 from whyresnets.training.readings import at_the_end
 from whyresnets.training.start import begin
 
@@ -69,12 +70,14 @@ def _train(jobs: list[tuple[Spec, int]], device: str, checkpoint: Checkpoint | N
     beside = jobs if len(jobs) > 1 or not spec.together else 2 * jobs
     with all_of_float32(device):
         starts = [begin(*job, known, device) for job in beside]
+        grown = grow(beside, starts, known, device) if spec.task.grown_from else [{} for _ in starts]
         found = descend(spec, starts, checkpoint, lambda: earlier + time.perf_counter() - clock)
-        found = [at_the_end(spec, start, read) for start, read in zip(starts, found[: len(jobs)], strict=False)]
+        ran = list(zip(starts, found, grown, strict=True))[: len(jobs)]
+        ends = [at_the_end(spec, start, read) | before for start, read, before in ran]
     seconds = torch.tensor((earlier + time.perf_counter() - clock) / len(jobs), dtype=torch.float64)
     exact = spec.readings.signals or spec.optimiser.precision == "float64"
     dtype = torch.float64 if exact else torch.float32
-    whole = [read | {"seconds": seconds} for read in found]
+    whole = [read | {"seconds": seconds} for read in ends]
     return [{name: value.to(dtype).cpu().numpy() for name, value in read.items()} for read in whole]
 
 

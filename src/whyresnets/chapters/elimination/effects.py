@@ -3,6 +3,8 @@
 Sources: Orhan and Pitkow 2018, as recalled, where a function names them; else ours.
 """
 
+import math
+
 import numpy as np
 
 from whyresnets.chapters.elimination.arms import END, EPOCH, START
@@ -87,7 +89,7 @@ constant_units = over_layers("constant_share", EPOCH)
 independent_share = over_layers("independent_share", EPOCH)
 
 
-@quantity("log10 of the largest difference in ten steps, in nats,")
+@quantity("log10 of the largest difference in ten steps, in nats,", nothing=-math.inf)
 def log10_apart(first: Runs, second: Runs) -> np.ndarray:
     """log10 of the largest difference, in nats, of two loss curves over the first ten steps (S,).
 

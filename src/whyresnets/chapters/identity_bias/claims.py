@@ -158,6 +158,7 @@ CLAIMS = (
         conditions=_train("rescaled, no BN at all-64"),
         controls=(Test("the variance not kept: x + f(x)", _train("residual, no BN at all-64")),),
         trains=(("rescaled, no BN at all-4", TRAINED),),
+        assay=Test("SkipInit, no BN at all", _train("SkipInit 0, no BN at all-64")),
         not_shown="That it never trains.",
     ),
     Claim(
@@ -167,6 +168,7 @@ CLAIMS = (
         conditions=_train("BN, rescaled-64"),
         controls=(Test("BN removed from the blocks", _train("rescaled-64")),),
         trains=(("BN, rescaled-16", TRAINED), ("residual, BN-64", TRAINED)),
+        assay=Test("branches as they come", _train("residual, BN-64")),
         not_shown="That it never trains: with five times the steps its loss is lower.",
     ),
     Claim(
@@ -207,6 +209,7 @@ CLAIMS = (
         conditions=_train("plain, BN-64"),
         controls=(Test("BN removed from its blocks", _train("plain, head BN only-64")),),
         trains=(("residual, BN-64", TRAINED),),
+        assay=Test("the residual net", _train("residual, BN-64")),
         not_shown="That no plain net trains: orthogonal ones do (ZA-4).",
     ),
     Claim(

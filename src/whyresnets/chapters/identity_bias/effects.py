@@ -163,7 +163,7 @@ def _rates_and_losses(runs: Sequence[Runs]) -> tuple[np.ndarray, np.ndarray]:
     return np.log10([r.spec.optimiser.rate for r in runs]), np.log(np.stack([training_loss(r) for r in runs]))
 
 
-@quantity("log10 of the largest difference of losses")
+@quantity("log10 of the largest difference of losses", nothing=-math.inf)
 def log10_difference(first: Runs, second: Runs) -> np.ndarray:
     """log10 of the largest |difference| of two loss curves over all steps, of nats, (S,). Source: ours.
 

@@ -89,6 +89,7 @@ CLAIMS = (
         conditions=_closer_in_every_block("residual"),
         controls=(Test(SKIP_REMOVED, _closer_in_every_block("plain")),),
         alternative=Test(SMALL_START, _closer_in_every_block("residual, small start")),
+        assay=Test(SMALL_START, _closer_in_every_block("residual, small start")),
         not_shown="Which blocks stay away from 1: the figure does, the first ones.",
     ),
     Claim(
@@ -166,6 +167,7 @@ CLAIMS = (
         conditions=mean_loss["residual-22"] - mean_loss["projected-22"] > SPEED,
         controls=(Test(ORDINARY, mean_loss["residual-22"] - mean_loss["ordinary projected-22"] > SPEED),),
         trains=_all(TRAINED, "residual-22", "projected-22", "ordinary projected-22"),
+        assay=Test("singular values 1,000 to 1: ZA-3c", mean_loss["uneven-22"] - mean_loss["projected-22"] > SPEED),
         not_shown="What it does in 300 epochs on CIFAR-10, and with the first convolution projected, too.",
         live=False,
     ),
@@ -212,6 +214,7 @@ CLAIMS = (
             ),
         ),
         trains=_all(TRAINED, "fold, preserved-10", "rotate, preserved-66"),
+        assay=Test("66 layers that do not fold", trained["rotate, preserved-66"] > HALF),
         not_shown="What the folding net lacks; that its states grow alike is a clue, not a proof.",
     ),
 )

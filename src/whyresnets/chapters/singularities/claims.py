@@ -88,6 +88,10 @@ CLAIMS = (
         says="The Hessian of the loss is singular wherever a unit of a plain net is dead or a double.",
         conditions=tuple(hessian_zeros[f"plain, {point}"] > HALF_A_MODE for point in ("elimination", "overlap")),
         controls=(Test("neither dead nor a double", hessian_zeros[f"plain, {NOWHERE}"] > HALF_A_MODE),),
+        assay=Test(
+            "the same units at a point without error: OP-1c",
+            tuple(hessian_zeros[f"plain, {point}, no error"] > HALF_A_MODE for point in ("elimination", "overlap")),
+        ),
         not_shown="That the paper means it so: it may mean critical points, see OP-1c.",
         seeds=MANY,
     ),
@@ -165,6 +169,10 @@ CLAIMS = (
                 gauss_newton_at_the_start["residual"] - gauss_newton_at_the_start["hyper-residual"] > MORE,
             ),
         ),
+        assay=Test(
+            "a plain net against the residual one: OP-3",
+            early_gauss_newton["plain"] - early_gauss_newton["residual"] > MORE,
+        ),
         not_shown="That the order is the other way round: a smaller difference would not count here.",
         live=False,
     ),
@@ -178,6 +186,10 @@ CLAIMS = (
                 "the slowness removed, and not by a skip: a start near the identity",
                 early_hessian["plain, near-identity"] - early_hessian["residual"] > MORE,
             ),
+        ),
+        assay=Test(
+            "the residual net against that start near the identity",
+            early_hessian["residual"] - early_hessian["plain, near-identity"] > MORE,
         ),
         not_shown="Other thresholds: see the figure, from 1e-1 to 1e-13.",
         live=False,
