@@ -93,7 +93,11 @@ CLAIMS = (
             Test("the plain net in the rotation's place", _trains(PLAIN).conditions),
             Test("condition number 1,000 in the rotation's place", _trains(STRETCHED).conditions),
         ),
-        trains=((ORTHOGONAL, 0.5), (STRETCHED, FINITE), (PLAIN, FINITE), ("condition 3", FINITE)),
+        trains=(
+            (ORTHOGONAL, 0.5),
+            *((arm, FINITE) for arm in (STRETCHED, PLAIN, "condition 3", LINEAR, ONE_HIDDEN)),
+            *((f"{arm}, frozen", FINITE) for arm in (ORTHOGONAL, STRETCHED, PLAIN)),
+        ),
         seeds=10,
         not_shown="That the condition number of one matrix is all: the product of 16 of them is far worse.",
     ),
