@@ -49,7 +49,7 @@ CLAIMS = (
             grown_loss[BUILT] - shallow_loss[BUILT] < SAME,
         ),
         controls=(Test("the shortcut put back", _missed(IDENTITY)),),
-        trains=((IDENTITY, 0.5), (PLAIN, FINITE)),
+        trains=((IDENTITY, 0.5), (PLAIN, FINITE), (BUILT, FINITE)),
         not_shown="That a longer search would not find it: see the 600 steps of WR-2.",
     ),
     Claim(
@@ -70,7 +70,7 @@ CLAIMS = (
             grown_loss[grown("plain", 0.3)] - shallow_loss[grown("plain", 0.3)] > LOST,
         ),
         controls=(Test("noise as large as a drawn weight", _goes_on(grown("plain", 1.0))),),
-        trains=((grown("plain", 0.3), 0.5),),
+        trains=((grown("plain", 0.3), 0.5), (grown("plain", 1.0), FINITE), (BUILT, FINITE)),
         not_shown="The shape of what lies around the solution: noise is one direction a seed.",
     ),
     Claim(
@@ -80,7 +80,7 @@ CLAIMS = (
         conditions=_worse(ORTHOGONAL, IDENTITY),
         controls=(Test("the identity, drawn again", _worse(f"{IDENTITY}, drawn again", IDENTITY)),),
         assay=Test("a shortcut of condition number 1,000 is worse", _worse(STRETCHED, IDENTITY)),
-        trains=((IDENTITY, 0.5), (ORTHOGONAL, FINITE)),
+        trains=((IDENTITY, 0.5), (ORTHOGONAL, FINITE), (STRETCHED, FINITE), (f"{IDENTITY}, drawn again", FINITE)),
         not_shown="Another reading: a rotation is undone by the last layer, so the map of the net stays easy.",
     ),
     Claim(
@@ -93,7 +93,11 @@ CLAIMS = (
             Test("the plain net in the rotation's place", _trains(PLAIN).conditions),
             Test("condition number 1,000 in the rotation's place", _trains(STRETCHED).conditions),
         ),
-        trains=((ORTHOGONAL, 0.5), (STRETCHED, FINITE), (PLAIN, FINITE)),
+        trains=(
+            (ORTHOGONAL, 0.5),
+            *((arm, FINITE) for arm in (STRETCHED, PLAIN, "condition 3", LINEAR, ONE_HIDDEN)),
+            *((f"{arm}, frozen", FINITE) for arm in (ORTHOGONAL, STRETCHED, PLAIN)),
+        ),
         seeds=10,
         not_shown="That the condition number of one matrix is all: the product of 16 of them is far worse.",
     ),

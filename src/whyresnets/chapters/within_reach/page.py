@@ -41,7 +41,7 @@ def means(recorded: Mapping[str, Runs], *names: str) -> list[float]:
 
 def marks(recorded: Mapping[str, Runs]) -> dict[str, float]:
     """Name -> loss of what a grown net is held against, in nats: the shallow net's and chance."""
-    return {"shallow net": means(recorded, f"plain-{arms.SHALLOW}")[0], "chance": CHANCE}
+    return {"plain shallow net": means(recorded, f"plain-{arms.SHALLOW}")[0], "chance": CHANCE}
 
 
 def answer(recorded: Mapping[str, Runs]) -> Words:
