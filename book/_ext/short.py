@@ -113,7 +113,8 @@ def _identifiers(paragraphs: Iterable[str], chapter: Chapter) -> Iterator[str]:
     """A claim is named in brackets at the end of a sentence, and nowhere else."""
     keys = {re.match("[A-Z]+", claim.id)[0] for known in (chapter, *CHAPTERS) for claim in known.claims}
     name = rf"(?:{'|'.join(sorted(keys))})\d*-\d\w*"
-    at_end = re.compile(rf"[\[(]{name}(?:, {name})*[\])](?=[.!?:]|\s*$)|(?<=[.!?] )[\[(]{name}(?:, {name})*[\])]")
+    brackets = rf"(?:[\[(]{name}[\])] ?)+"
+    at_end = re.compile(rf"{brackets}(?=[.!?:]|\s*$)|(?<=[.!?] ){brackets}")
     for said in paragraphs:
         for found in re.finditer(rf"\b{name}", at_end.sub("", said)):
             yield f"{found[0]} stands in a sentence: name a claim in brackets at the end, [{found[0]}]"
