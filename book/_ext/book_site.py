@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 from bs4 import BeautifulSoup
 
+from evidence import link_claims
 from notebooks import shareable
 from referring import Book
 
@@ -99,6 +100,7 @@ def setup(app) -> dict[str, bool]:
     """What Sphinx calls to load this module."""
     app.add_config_value("whyresnets_wheel", "", "html")
     app.connect("autodoc-process-docstring", lambda _app, _what, _name, _thing, _options, lines: _replace(lines))
+    app.connect("doctree-read", lambda app, doctree: link_claims(doctree, app.env.docname))
     app.connect("build-finished", _finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

@@ -105,7 +105,7 @@ class Text:
             if found.type == "myst_role":
                 name = found.meta["name"]
                 source = source.replace(f"{{{name}}}`{found.content}`", role(self.book, name, found.content))
-        return source
+        return source if block.type in ("fence", "code_block") else self.book.with_claims(source)
 
     def _included(self, path: str, options: dict, _body: str) -> str:
         known = {key: LiteralInclude.option_spec[key](str(value)) for key, value in options.items()}
@@ -199,11 +199,21 @@ def _cells(cell: NotebookNode, text: Text) -> Iterator[NotebookNode]:
         yield new_markdown_cell(text(cell.source), id=cell.id)
         return
     hidden = {FOLDED[tag]: True for tag in cell.metadata.get("tags", []) if tag in FOLDED}
-    outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+    outputs = [_linked(output, text.book) for output in cell.get("outputs", []) if output.get("name") != "stderr"]
     yield new_code_cell(cell.source, id=cell.id, metadata={"jupyter": hidden} if hidden else {}, outputs=outputs)
     if figure := cell.metadata.get("mystnb", {}).get("figure"):
         number = text.book.figures[figure["name"]][1]
         yield new_markdown_cell(f"*Figure {number}.* {text(figure['caption'])}", id=f"{cell.id}-caption")
+
+
+def _linked(output: NotebookNode, book: Book) -> NotebookNode:
+    """An output in which the names of claims lead to their rows, where the book's address is known."""
+    shown = output.get("data", {})
+    if "text/markdown" not in shown:
+        return output
+    return nbformat.from_dict(
+        output | {"data": shown | {"text/markdown": book.with_claims("".join(shown["text/markdown"]))}}
+    )
 
 
 def hash_of(notebook: NotebookNode) -> str:

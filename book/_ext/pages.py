@@ -1,7 +1,7 @@
 """Writes the computed parts of the pages: ``make pages`` (this file, run in the root of the repository).
 
-Each part stands in its page between two comments that name it. They say what the records, the version, CITATION.cff and
-the table of contents say today; a test compares.
+Each part stands in its page between two comments that name it; an evidence page is computed whole. They say what the
+records, the version, CITATION.cff and the table of contents say today; a test compares.
 """
 
 import json
@@ -20,6 +20,7 @@ from whyresnets.report import Table
 from whyresnets.sweeps import cost
 
 import citing
+import evidence
 import ledger
 import teaching
 import versioning
@@ -94,6 +95,7 @@ def today(root: Path) -> dict[Path, str]:
     known = parts(root)
     wanted = {root / "book" / "ledger.json": ledger.as_json(), root / "book" / "ledger.csv": ledger.as_csv()}
     wanted |= {root / "book" / "versions.json": versioning.as_json(versions), root / "CITATION.cff": citation}
+    wanted |= evidence.today(root)
     for path in (root / "README.md", *sorted((root / "book").glob("*.md"))):
         wanted[path] = filled(path.read_text(encoding="utf-8"), known)
     for path in sorted((root / "book").glob("*.ipynb")):
@@ -144,6 +146,7 @@ def main() -> None:
     ten_inputs().savefig(root / "book" / "_static" / "mnist1d.png", dpi=110)
     for path, text in today(root).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"written: {path.relative_to(root)}")
 

@@ -15,6 +15,7 @@ from citing import listed
 TARGET = re.compile(r"^\((.+)\)=\s*\n+#+ (.+)$", re.M)
 LABEL = re.compile(r"\{exercise\} (.+)\n:label: (\S+)")
 FIGURE = re.compile(r"^`{3,}\{figure\}.*?^`{3,}$", re.M | re.S)
+CLAIM = re.compile(r"\[([A-Z]+\d*-\w+)\](?!\()")
 TITLED = re.compile(r"(.*?)\s*<([^<>]+)>", re.S)
 ARTICLE = {"doi": "https://doi.org/{}", "eprint": "https://arxiv.org/abs/{}", "url": "{}"}  # the first that it has
 
@@ -52,6 +53,14 @@ class Book:
         """A link to a page of the book, or its text alone where the book's address is not known."""
         place = f"#{make_id(anchor)}" if anchor else ""
         return f"[{text}]({self.address}{page}.html{place})" if self.address else text
+
+    def with_claims(self, text: str) -> str:
+        """``text`` in which a claim in square brackets, such as [HE1-1], leads to its row on the evidence page."""
+        return CLAIM.sub(self._claim, text)
+
+    def _claim(self, found: re.Match) -> str:
+        page, _ = self.labels.get(f"evidence-{found[1]}", ("", ""))
+        return self.link(found[0], page, f"evidence-{found[1]}") if page else found[0]
 
     def _add(self, page: str, text: str, figures: list[str]) -> None:
         self.titles[page] = re.search(r"^# (.+)$", text, re.M)[1]

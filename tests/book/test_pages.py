@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from whyresnets import data, figures
+from whyresnets.chapters import CHAPTERS
 from whyresnets.kinds import BLUE
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def test_every_part_stands_in_some_page():
 @pytest.fixture
 def copied(tmp_path, monkeypatch) -> Path:
     """A copy of what the pages are made of, in which we stand."""
-    for name in ("_config.yml", "CITATION.cff", "README.md"):
+    for name in ("_config.yml", "CITATION.cff", "README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
@@ -49,7 +50,7 @@ def copied(tmp_path, monkeypatch) -> Path:
 
 
 def test_what_is_out_of_date_is_written_and_named_and_nothing_else(copied, capsys):
-    """A page, a notebook and the CSV, the picture of the README and that of the data."""
+    """A page, a notebook, an evidence page and the CSV, the picture of the README and that of the data."""
     known = {name: (copied / "book" / name).read_text(encoding="utf-8") for name in ("ledger.md", "cite.md")}
     intro = (copied / "book" / "intro.ipynb").read_text(encoding="utf-8")
     (copied / "book" / "ledger.md").write_text(
@@ -57,11 +58,15 @@ def test_what_is_out_of_date_is_written_and_named_and_nothing_else(copied, capsy
     )
     (copied / "book" / "intro.ipynb").write_text(intro.replace("claims stand in the ledger", "claims sat in it"))
     (copied / "book" / "ledger.csv").unlink()
+    shutil.rmtree(copied / "book" / "evidence")
     for picture in ("puzzle.png", "mnist1d.png"):
         (copied / "book" / "_static" / picture).unlink()
     pages.main()
     said = capsys.readouterr().out.splitlines()
-    assert sorted(said) == [f"written: book/{name}" for name in ("intro.ipynb", "ledger.csv", "ledger.md")]
+    evidence = sorted(f"evidence/{chapter.name}.md" for chapter in CHAPTERS)
+    assert sorted(said) == [f"written: book/{name}" for name in (*evidence, "intro.ipynb", "ledger.csv", "ledger.md")]
+    for name in evidence:
+        assert (copied / "book" / name).read_bytes() == (ROOT / "book" / name).read_bytes()
     assert {name: (copied / "book" / name).read_text(encoding="utf-8") for name in known} == known
     assert (copied / "book" / "intro.ipynb").read_text(encoding="utf-8") == intro
     assert (copied / "book" / "ledger.csv").read_bytes() == (ROOT / "book" / "ledger.csv").read_bytes()

@@ -21,5 +21,6 @@ def test_the_cost_of_a_chapter_is_that_of_its_live_plan():
 
 def test_exercises_are_listed_by_grade():
     table = teaching.exercises(ROOT)
-    assert table.count("{ref}") == len(teaching.GRADES) * len(CHAPTERS)
+    pages = (teaching.markdown_cells(ROOT / "book" / f"{chapter.name}.ipynb") for chapter in CHAPTERS)
+    assert table.count("{ref}") == sum("\n".join(texts).count("{exercise}") for texts in pages) >= 2 * len(CHAPTERS)
     assert "| chapter | warm-up | run it | design |" in squeezed(table)

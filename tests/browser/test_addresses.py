@@ -19,7 +19,7 @@ REPOSITORY, PAGES = "https://github.com/o/r", "https://o.github.io/r"
 def published(tmp_path_factory):
     """The folder of a copy of the repository, built with addresses."""
     copy = tmp_path_factory.mktemp("published")
-    for name in ("_config.yml", "CITATION.cff", "README.md"):
+    for name in ("_config.yml", "CITATION.cff", "README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, copy)
     for name in ("book", "src"):
         shutil.copytree(ROOT / name, copy / name)

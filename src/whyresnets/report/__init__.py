@@ -3,6 +3,7 @@
 from whyresnets.report.nets import best_rates, both_modes, built, pace, probes, run_time, seed_by_seed
 from whyresnets.report.rows import Row, agreement, row, seeds_to_judge, seeds_to_record, shown, unlike_the_record
 from whyresnets.report.scales import at_scales, beside_published, live_runs, provenance, records
+from whyresnets.report.strips import Line, Strip, strip
 from whyresnets.report.table import Table
 from whyresnets.report.verdicts import (
     NOT_RUN,
@@ -19,8 +20,8 @@ from whyresnets.report.verdicts import (
 )
 
 __all__ = [
-    "NOT_RUN", "SMOKE", "STALE", "Row", "Table", "VerdictBox", "agreement", "at_scales", "beside_published",
-    "best_rates", "both_modes", "boxed", "built", "judged", "live_rows", "live_runs", "pace", "plan",
-    "predictions", "printed", "probes", "provenance", "records", "row", "run_time", "seed_by_seed", "seeds_to_judge",
-    "seeds_to_record", "shown", "unlike_the_record", "word",
+    "NOT_RUN", "SMOKE", "STALE", "Line", "Row", "Strip", "Table", "VerdictBox", "agreement", "at_scales",
+    "beside_published", "best_rates", "both_modes", "boxed", "built", "judged", "live_rows", "live_runs", "pace",
+    "plan", "predictions", "printed", "probes", "provenance", "records", "row", "run_time", "seed_by_seed",
+    "seeds_to_judge", "seeds_to_record", "shown", "strip", "unlike_the_record", "word",
 ]  # fmt: skip
