@@ -266,7 +266,7 @@ def _judged(chapter: Chapter, scale: str, verdict: Verdict, rows: list[dict]) ->
         "reason": verdict.reason,
         "recorded": recorded_on(chapter, scale),
         "data": where(chapter, verdict, scale),
-        "scale": verdict.scale,
+        "judged_on": verdict.scale,
         "assay": verdict.assay_met,
         "horizon": {str(steps): word for steps, word in verdict.horizon.items()},
         "must_train": {arm: bar if np.isfinite(bar) else None for arm, bar in verdict.claim.trains},
