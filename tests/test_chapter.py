@@ -59,6 +59,7 @@ def test_two_arms_of_one_name_are_refused_at_every_scale():
         ({"claims": (replace(CLAIM, controls=(Test("", rise("depe")),)),)}, "laptop"),
         ({"claims": (replace(CLAIM, trains=(("depe", 0.5),)),)}, "laptop"),
         ({"claims": (replace(CLAIM, alternative=Test("", rise("depe"))),)}, "laptop"),
+        ({"claims": (replace(CLAIM, later=((3, replace(CLAIM, conditions=rise("depe"))),)),)}, "laptop"),
         ({"shown": ("depe",)}, "laptop"),
         ({"probes": ("depe",)}, "laptop"),
         ({"whole": ("depe",)}, "laptop"),

@@ -14,7 +14,10 @@ from whyresnets.__main__ import main
 from whyresnets.chapters import CHAPTERS
 from whyresnets.store import records
 
-KEYS = "id verdict reason printed_verdict effect low high threshold n control scale seconds versions hardware diverged"
+KEYS = (
+    "id verdict reason printed_verdict effect low high threshold n control assay horizon scale run_at "
+    "seconds versions hardware diverged"
+)
 SMOKE = ["--scale", "smoke", "--seeds", "1", "--jobs", "1"]
 
 
@@ -53,7 +56,8 @@ def test_judge_trains_what_is_missing_and_compares_with_the_record(trained, in_a
     assert "Your run agrees with the book" in shown.out and not re.search(r"run \d+ of", shown.out)
     (row,) = json.loads(path.read_text())
     assert " ".join(row) == KEYS and set(row["control"]) == {"effect", "low", "high", "fails"}
-    assert (row["verdict"], row["printed_verdict"], row["n"], row["scale"]) == ("supported", "supported", 5, "laptop")
+    assert (row["verdict"], row["printed_verdict"], row["n"], row["run_at"]) == ("supported", "supported", 5, "laptop")
+    assert (row["assay"], row["horizon"], row["scale"]) == (None, {"30": "supported"}, "digits")
     assert row["low"] <= row["effect"] <= row["high"] and row["control"]["fails"]
     found = records.record("toy-laptop")
     runs = {spec.optimiser.rate: found.runs(spec) for spec in found.specs.values()}

@@ -59,7 +59,10 @@ def tally() -> str:
     words = Counter(_word(chapter, claim) for chapter in CHAPTERS for claim in chapter.claims)
     counted = _counted(words)
     dropped = sum(len(chapter.dropped) for chapter in CHAPTERS)
-    return f"{words.total()} claims stand in the ledger: {counted}. {dropped} more were tried and dropped."
+    refuted = [claim.ours for chapter in CHAPTERS for claim in chapter.claims if _word(chapter, claim) == "refuted"]
+    whose = f" Of those refuted, {refuted.count(False)} are published claims, {refuted.count(True)} are worded by us."
+    total = f"{words.total()} claims stand in the ledger: {counted}.{whose if refuted else ''}"
+    return f"{total} {dropped} more were tried and dropped."
 
 
 def _word(chapter: Chapter, claim: Claim) -> str:
@@ -103,7 +106,8 @@ def _glance_row(chapter: Chapter, claim: Claim) -> tuple[str, ...]:
         return named, said, NOT_RUN, "", "", ""
     verdict = printed["laptop"]
     elsewhere = [f"{v.n}, {where(chapter, v, scale)}: {v.word}" for scale, v in printed.items() if scale != "laptop"]
-    seeds = "; ".join([f"{verdict.n}, {where(chapter, verdict, 'laptop')}", *elsewhere])
+    turns = [verdict.turns] if verdict.turns else []
+    seeds = "; ".join([f"{verdict.n}, {where(chapter, verdict, 'laptop')}", *turns, *elsewhere])
     return (named, said, f"**{verdict.word}**", shown(verdict.effect), seeds, fails_when(claim, verdict))
 
 
@@ -176,7 +180,8 @@ def _measured(chapter: Chapter, verdict: Verdict, scale: str) -> str:
 
 
 def _because(verdict: Verdict) -> str:
-    return f" ({verdict.reason})" if verdict.reason else ""
+    told = [part for part in (verdict.reason, verdict.turns) if part]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def dropped() -> str:
@@ -261,6 +266,9 @@ def _judged(chapter: Chapter, scale: str, verdict: Verdict, rows: list[dict]) ->
         "reason": verdict.reason,
         "recorded": recorded_on(chapter, scale),
         "data": where(chapter, verdict, scale),
+        "judged_on": verdict.scale,
+        "assay": verdict.assay_met,
+        "horizon": {str(steps): word for steps, word in verdict.horizon.items()},
         "must_train": {arm: bar if np.isfinite(bar) else None for arm, bar in verdict.claim.trains},
         "dead": list(verdict.dead),
         "diverged": verdict.diverged,

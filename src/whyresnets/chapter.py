@@ -146,7 +146,7 @@ class Chapter:
     def __post_init__(self):
         self._refuse_absent("laptop", (*self.shown, *self.probes, *self.whole))
         for scale in dict.fromkeys(("laptop", *self.larger, *self.larger_claims)):
-            self._refuse_absent(scale, (arm for claim in self.claims_at(scale) for arm in claim.arms))
+            self._refuse_absent(scale, (arm for claim in self.claims_at(scale) for arm in _arms(claim)))
 
     def _refuse_absent(self, scale: str, named: Iterable[str]) -> None:
         known = self.specs(scale)
@@ -231,6 +231,13 @@ class Chapter:
             return None
         later = (_judged(again, runs) for _, again in claim.later)
         return replace(verdict, later=tuple(v for v in later if v is not None))
+
+
+def _arms(claim: Claim) -> Iterable[str]:
+    """The arms of a claim, and those on which it is judged at longer budgets."""
+    yield from claim.arms
+    for _, again in claim.later:
+        yield from _arms(again)
 
 
 def _judged(claim: Claim, runs: Mapping[str, Runs]) -> Verdict | None:

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from made import changed, deaths, made
 
+from whyresnets import data
 from whyresnets.claims.effects import Condition, nats, of_seeds, quantity
 from whyresnets.claims.quantities import CHANCE, trained, training_loss
+from whyresnets.claims.scale import NAMES, scale_of
 from whyresnets.claims.verdicts import FEWEST_SEEDS, Claim, Measured, Test, Verdict, effect_band, judge, unseen
+from whyresnets.nets.architecture import Conv
+from whyresnets.spec import Spec, Task
 from whyresnets.stats import Interval, fraction_band, prediction_band, t_interval, wilson_interval
 from whyresnets.training.runs import Runs
 
@@ -103,6 +107,89 @@ def test_how_an_effect_misses_is_the_same_in_a_mirror(threshold, low, high, reas
     below = Measured(training_loss["a"] < -threshold * nats, Interval(0, -high, -low, 5))
     assert above.status == below.status == "not met"
     assert above.missed_by == below.missed_by == reason
+
+
+@pytest.mark.parametrize(
+    ("threshold", "low", "high", "contradicts"),
+    [
+        (0.5, -2.0, -0.6, True),
+        (0.5, -2.0, -0.4, False),  # opposite, by less than matters
+        (0.5, -0.4, 0.4, False),
+        (0.5, 0.1, 0.4, False),
+        (0.5, 0.6, 2.0, False),  # met
+        (-0.5, -2.0, -1.0, True),
+        (-0.5, -2.0, -0.4, False),  # open
+    ],
+)
+def test_an_effect_speaks_for_itself_if_it_is_seen_of_the_size_that_matters_and_against(
+    threshold, low, high, contradicts
+):
+    above = Measured(training_loss["a"] > threshold * nats, Interval(0, low, high, 5))
+    below = Measured(training_loss["a"] < -threshold * nats, Interval(0, -high, -low, 5))
+    assert above.contradicts == below.contradicts == contradicts
+
+
+def test_a_logarithm_of_a_size_counts_from_the_size_nought():
+    """Of a difference that may be a millionth at most, one of a hundredth is larger than allowed."""
+
+    @quantity("log10 of the difference", nothing=-math.inf)
+    def log10_difference(runs):
+        return runs["train_loss"]
+
+    found = Measured(log10_difference["a"] < -6, Interval(-2, -2.1, -1.9, 5))
+    assert found.missed_by == "larger than allowed" and found.contradicts
+    found = Measured(log10_difference["a"] > -6, Interval(-8, -8.1, -7.9, 5))
+    assert found.missed_by == "smaller than matters" and not found.contradicts
+
+
+def test_more_steps_that_change_the_word_are_said_each_once():
+    verdict = judge(CLAIM, runs())
+    refuted, open_, few = runs(deep=-2.0), runs(deep=0.5), runs(noise=FEW)
+
+    def later(*budgets) -> Verdict:
+        judged = [replace(judge(CLAIM, found), steps=10 ** (3 + i)) for i, found in enumerate(budgets)]
+        return replace(verdict, steps=100, later=tuple(judged))
+
+    assert verdict.turns == later(runs(), runs()).turns == later(few).turns == ""
+    assert later(runs(), refuted, refuted).turns == "refuted (opposite) at 10,000 steps"
+    assert later(open_, runs()).turns == "undecided at 1,000 steps, supported at 10,000 steps"
+    assert later(open_, refuted).horizon == {100: "supported", 1000: "undecided", 10000: "refuted"}
+
+
+@pytest.mark.parametrize("wrong", [3, (3,), ((3, "claim"),), ((1, CLAIM),), ((2.5, CLAIM),), ((CLAIM, 3),)])
+def test_longer_budgets_are_times_the_steps_and_a_claim(wrong):
+    with pytest.raises((TypeError, ValueError), match="later"):
+        replace(CLAIM, later=wrong)
+
+
+@pytest.mark.parametrize(
+    ("source", "ours"),
+    [
+        ("he2016deep, section 4.2", False),
+        ("ours, after he2016deep", True),
+        ("common reading of he2016deep", True),
+        ("zaeemzadeh2021norm, abstract; scope ours", True),
+        ("orhan2018skip; hours", False),
+        ("orhan2018skip, abstract; our protocol", False),
+    ],
+)
+def test_whose_a_claim_is_stands_in_its_source(source, ours):
+    assert replace(CLAIM, source=source).ours is ours
+
+
+def test_without_controls_none_is_decisive():
+    assert judge(replace(CLAIM, controls=()), runs()).decisive_control is None
+
+
+def test_every_data_set_has_its_name_and_the_larger_one_gives_the_scale():
+    assert set(NAMES) == set(data.DATASETS)
+    digits, wide = Spec(Conv(8)), Spec(Conv(8, widths=(16, 32, 64)), Task("cifar10"))
+    narrow = Spec(Conv(8, widths=(8, 16, 32)), Task("cifar10"))
+    assert scale_of([digits, narrow]) == "CIFAR-10 at width 8/16/32"
+    assert scale_of([narrow, wide]) == "CIFAR-10 at paper width"
+    assert (
+        scale_of([digits.but(steps=0)]) == "digits, untrained" and scale_of([digits, digits.but(steps=0)]) == "digits"
+    )
 
 
 def test_no_success_at_all_is_absent_and_one_is_too_few():

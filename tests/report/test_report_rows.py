@@ -5,7 +5,9 @@ import pytest
 from made import changed, gone
 
 from whyresnets import report
-from whyresnets.claims.verdicts import effect_band
+from whyresnets.claims.effects import nats
+from whyresnets.claims.quantities import training_loss
+from whyresnets.claims.verdicts import Test, effect_band
 from whyresnets.report import rows as beside
 from whyresnets.stats import Interval
 from whyresnets.store import records
@@ -26,7 +28,8 @@ def test_the_first_seeds_of_the_record_agree_with_it(book, live):
 
 def test_a_verdict_that_differs_is_explained_with_both_intervals(book, live):
     """The claim is refuted where the trained net stays at its start; as it trains no more, it is void first of all."""
-    claim = replace(book.claim("TOY-1"), trains=())
+    sees = Test("a loss that has not come down", training_loss["still"] > 0.5 * nats)
+    claim = replace(book.claim("TOY-1"), trains=(), assay=sees)
     row = report.row(replace(book, claims=(claim,)), claim, live | {"trained": live["still"]})
     (line,) = row.differences
     assert row.verdict.word == "refuted" and row.verdict.reason == "smaller than matters"
@@ -43,6 +46,14 @@ def test_a_control_that_did_not_fail_is_named(book, live):
 def test_a_dead_arm_is_named(book, dead):
     row = report.row(book, book.claim("TOY-1"), dead)
     assert row.verdict.word == "void" and row.differences[-1] == "trained had to train and did not"
+
+
+def test_a_claim_without_controls_is_written_as_json(book, live):
+    claim = replace(book.claim("TOY-1"), controls=())
+    found = report.row(book, claim, live).as_json()
+    assert found["control"] is None and (found["verdict"], found["reason"]) == ("undecided", "a control did not fail")
+    assert (found["assay"], found["horizon"], found["scale"]) == (None, {"30": "undecided"}, "digits")
+    assert found["run_at"] == "laptop"
 
 
 def test_without_a_record_nothing_is_compared(book, live, tmp_path, monkeypatch):

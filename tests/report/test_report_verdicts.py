@@ -4,7 +4,9 @@ import pytest
 from made import gone
 
 from whyresnets import report
-from whyresnets.claims.verdicts import judge
+from whyresnets.claims.effects import nats
+from whyresnets.claims.quantities import training_loss
+from whyresnets.claims.verdicts import Test, judge
 from whyresnets.store import records
 
 
@@ -41,7 +43,8 @@ def test_smoke_scale_says_that_its_words_mean_nothing(book, live):
     ids=str,
 )
 def test_a_word_has_its_reason(book, live, arms, said):
-    claim = replace(book.claim("TOY-1"), trains=())
+    sees = Test("a loss that has not come down", training_loss["still"] > 0.5 * nats)
+    claim = replace(book.claim("TOY-1"), trains=(), assay=sees)
     runs = live | {arm: live[other] for arm, other in arms.items()}
     verdict = judge(claim, runs)
     assert report.word(verdict) == said and report.word(None) == report.NOT_RUN
@@ -49,6 +52,17 @@ def test_a_word_has_its_reason(book, live, arms, said):
     assert report.boxed({"TOY-1": verdict}).short.rows[0][1] == ": ".join((f"**{word}**", *reason))
     few = judge(claim, {arm: runs.first(3) for arm, runs in live.items()})
     assert report.word(few) == "too few seeds" and report.boxed({"": few}).short.rows[0][1] == "**too few seeds**"
+
+
+def test_where_more_steps_turn_a_word_is_said_beside_it_and_the_scale_below(book, live):
+    verdict = judge(book.claim("TOY-1"), live)
+    later = replace(judge(book.claim("TOY-1"), live | {"still": live["trained"]}), steps=1000)
+    turned = replace(verdict, later=(later,))
+    assert report.word(turned) == "supported; undecided at 1,000 steps"
+    box = report.boxed({"TOY-1": turned})
+    assert box.short.rows[0][1] == "**supported**; undecided at 1,000 steps" and "Judged on digits." in str(box.short)
+    box = report.boxed({"TOY-1": turned, "TOY-2": replace(verdict, scale="random points"), "TOY-3": None})
+    assert "Judged on digits (TOY-1); random points (TOY-2)." in str(box.short)
 
 
 def test_without_a_record_every_table_says_not_run_yet(book, live, tmp_path, monkeypatch):

@@ -315,9 +315,9 @@ class Verdict:
         return self.predicted[0]
 
     @property
-    def decisive_control(self) -> Measured:
-        """Of the control that comes closest to passing, the condition that it fails most clearly."""
-        return min((max(found, key=_shortfall) for found in self.role("control")), key=_shortfall)
+    def decisive_control(self) -> Measured | None:
+        """Of the control that comes closest to passing, the condition that it fails most clearly; None without one."""
+        return min((max(found, key=_shortfall) for found in self.role("control")), key=_shortfall, default=None)
 
 
 def _missed(found: Sequence[Measured]) -> list[Measured]:

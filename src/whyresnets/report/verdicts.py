@@ -17,10 +17,16 @@ STALE = "The record was made with other code than today's."
 
 
 def word(verdict: Verdict | None) -> str:
-    """The word of a verdict with its reason, "refuted: absent", say; or why there is none."""
+    """The word of a verdict with its reason, "refuted: absent", say, and where it turns; or why there is none."""
+    return "".join(_said(verdict))
+
+
+def _said(verdict: Verdict | None) -> tuple[str, str]:
+    """The word, and what is said after it."""
     if verdict is None or verdict.word is None:
-        return NOT_RUN if verdict is None else "too few seeds"
-    return ": ".join(filter(None, (verdict.word, verdict.reason)))
+        return NOT_RUN if verdict is None else "too few seeds", ""
+    why = f": {verdict.reason}" if verdict.reason else ""
+    return verdict.word, f"{why}; {verdict.turns}" if verdict.turns else why
 
 
 def judged(judgements: Sequence[Row], not_run: Mapping[Claim, Verdict | None] | None = None) -> Table:
@@ -132,14 +138,26 @@ def boxed(verdicts: Mapping[str, Verdict | None]) -> VerdictBox:
             full += [(id if i == 0 else "", name, *_measured(o)) for i, o in enumerate(all_found)]
     measured = ("predicted", "measured [95% interval]")
     return VerdictBox(
-        Table(("claim", "verdict", *measured, "effect in controls"), short),
+        Table(("claim", "verdict", *measured, "effect in controls"), short, _scales(verdicts)),
         Table(("claim", "control", *measured), full),
     )
 
 
 def _emphasised(verdict: Verdict) -> str:
-    said, *reason = word(verdict).split(": ", 1)
-    return ": ".join((f"**{said}**", *reason))
+    said, why = _said(verdict)
+    return f"**{said}**{why}"
+
+
+def _scales(verdicts: Mapping[str, Verdict | None]) -> str:
+    """The scale of these verdicts: "Judged on digits.", say; where there are several, each with its claims."""
+    by_scale: dict[str, list[str]] = {}
+    for id, verdict in verdicts.items():
+        if verdict is not None:
+            by_scale.setdefault(verdict.scale, []).append(id)
+    if not by_scale:
+        return ""
+    each = [f"{scale} ({', '.join(ids)})" for scale, ids in by_scale.items()]
+    return f"Judged on {'; '.join(each) if len(by_scale) > 1 else ''.join(by_scale)}."
 
 
 def _measured(measured: Measured) -> tuple[str, str]:
