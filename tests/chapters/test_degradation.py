@@ -15,7 +15,7 @@ LAPTOP = CHAPTER.specs()
 @pytest.mark.slow
 def test_without_the_skip_the_verdict_on_the_skip_turns(judge_with_a_line_changed):
     """One line of the model is patched, and the patched net is really trained and judged."""
-    line, instead = "lambda shortcut, branch: shortcut + branch", "lambda shortcut, branch: branch"
+    line, instead = "lambda shortcut, branch, batch: shortcut + branch", "lambda shortcut, branch, batch: branch"
     status, (verdict,) = judge_with_a_line_changed(line, instead, "HE1-2", module="nets/rules")
     assert status == 1
     assert verdict["printed_verdict"] == "supported"

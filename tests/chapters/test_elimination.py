@@ -157,15 +157,15 @@ def test_without_the_skip_in_the_model_its_claims_do_not_hold(judge_with_a_line_
     """A net of small weights alone does not train: the claim that it trains faster is void."""
     line = "skip = self._skip(params, i, h) if self.rule"
     arguments = "OP-9s", "OP-5x", "--seeds", "5"
-    status, verdicts = judge_with_a_line_changed(line, line.replace("h)", "0 * h)"), *arguments, module="nets/skip")
+    status, verdicts = judge_with_a_line_changed(line, line.replace("h)", "0 * h)"), *arguments, module="nets/dense")
     assert status == 1 and [row["verdict"] for row in verdicts] == ["void", "refuted"]
 
 
 @pytest.mark.slow
 def test_with_units_told_apart_by_their_shift_normalisation_would_remove_doubles(judge_with_a_line_changed):
-    line = 'return normal * params[f"{i}.scale"] + params[f"{i}.shift"]'
+    line = 'return normal * params[f"{i}.scale"].unsqueeze(-2) + params[f"{i}.shift"].unsqueeze(-2)'
     apart = line + " + torch.arange(self.width) * 0.3"
-    status, (verdict,) = judge_with_a_line_changed(line, apart, "NO-1", "--seeds", "5", module="nets/skip")
+    status, (verdict,) = judge_with_a_line_changed(line, apart, "NO-1", "--seeds", "5", module="nets/dense")
     assert status == 1 and verdict["verdict"] == "undecided"
     assert verdict["reason"] == "could not have been seen (no assay)"
 

@@ -233,8 +233,8 @@ def test_the_equivalent_run_keeps_its_weights_in_proportion():
 @pytest.mark.slow
 def test_branches_that_are_not_scaled_down_turn_the_verdict_on_residual_nets_without_bn(judge_with_a_line_changed):
     """SkipInit without its scalar: the nets are really trained, diverge, and are judged."""
-    line = 'return branch if self.alpha is None else params[f"{name}.alpha"] * branch'
-    status, (verdict,) = judge_with_a_line_changed(line, "return branch", "BN-2", module="nets/network")
+    line = 'branch = times(params[f"{name}.alpha"], branch)'
+    status, (verdict,) = judge_with_a_line_changed(line, "pass", "BN-2", module="nets/dense")
     assert status == 1 and verdict["printed_verdict"] == "refuted" and verdict["verdict"] != "refuted"
 
 

@@ -17,7 +17,7 @@ LAPTOP = CHAPTER.specs()
 @pytest.mark.slow
 def test_without_the_skip_the_verdict_on_the_mean_turns(judge_with_a_line_changed):
     """One line of the model is patched, and the patched nets are really made, read and judged."""
-    line, instead = ("lambda shortcut, branch: shortcut + branch,\n", "lambda shortcut, branch: branch,\n")
+    line, instead = "lambda shortcut, branch, batch: shortcut + branch,\n", "lambda shortcut, branch, batch: branch,\n"
     status, (verdict,) = judge_with_a_line_changed(
         f'"residual": {line}', f'"residual": {instead}', "ZA-1", module="nets/rules"
     )
