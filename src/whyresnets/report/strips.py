@@ -40,7 +40,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Strip:
-    """The verdicts of a chapter, a line each; ``rows`` are those of the reader's run, ``note`` whether they agree."""
+    """The verdicts of a chapter: its ``lines``, one a claim; the ``rows`` that were judged from the reader's run; and
+    in ``note`` whether they agree with the printed ones.
+    """
 
     lines: tuple[Line, ...]
     rows: tuple[Row, ...]
