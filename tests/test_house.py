@@ -189,7 +189,8 @@ def test_nothing_typed_is_unfinished_or_speaks_the_first_edition_s_language():
         texts
     )
     assert not [(where, found[0]) for where, text in texts.items() if (found := re.search(UNFINISHED, text))]
-    told = ("CHANGELOG.md", "src/whyresnets/spec.py")  # what changed, and old names of fields
+    # what changed, old names of fields, and the words that a short chapter may not have
+    told = ("CHANGELOG.md", "src/whyresnets/spec.py", "book/_ext/short.py")
     gone = [
         (where, found[0]) for where, text in texts.items() if (found := re.search(GONE, text)) and where not in told
     ]

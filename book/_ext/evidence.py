@@ -11,8 +11,9 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from whyresnets.chapter import Chapter
 from whyresnets.chapters import CHAPTERS
-from whyresnets.claims.verdicts import Claim, Verdict
+from whyresnets.claims.verdicts import Claim
 from whyresnets.report import Table, at_scales, beside_published, evidence, plan, word
+from whyresnets.report.strips import emphasised
 
 import ledger
 import versioning
@@ -77,16 +78,12 @@ def _claim(chapter: Chapter, claim: Claim) -> Iterator[str]:
     in_ledger = f"{{ref}}`its entry in the ledger <{ledger.anchor(claim)}>`"
     yield f"Source: {ledger.cited(claim.source)}. Judged {live}.{scale} See also {in_ledger}."
     for scale, verdict in printed.items():
-        yield f"On {evidence.judged_on(chapter, verdict, scale)}: **{verdict.word}**{_because(verdict)}."
+        yield f"On {evidence.judged_on(chapter, verdict, scale)}: {emphasised(word(verdict))}."
         yield _markdown(evidence.measured(verdict))
     if claim.fails_when and "laptop" in printed:
         yield f"**Where it fails.** {ledger.fails_when(claim, printed['laptop'])}."
     if claim.not_shown:
         yield f"**Not shown.** {claim.not_shown}"
-
-
-def _because(verdict: Verdict) -> str:
-    return f" ({verdict.reason})" if verdict.reason else ""
 
 
 def _withdrawn(chapter: Chapter, root: Path) -> Iterator[str]:

@@ -54,7 +54,8 @@ def test_every_claim_has_a_row_with_its_label_and_everything_measured(pages, cha
         assert f"**Not shown.** {claim.not_shown}" in entry
         for scale, verdict in report.evidence.verdicts(chapter, claim).items():
             judged = report.evidence.judged_on(chapter, verdict, scale)
-            assert f"On {judged}: **{verdict.word}**" in entry and verdict.reason in entry
+            stated = report.word(verdict).replace(verdict.word, f"**{verdict.word}**", 1)
+            assert f"\n\nOn {judged}: {stated}.\n\n" in entry
             for measured in (one for found in (verdict.predicted, *verdict.tests) for one in found):
                 assert f"| {measured.condition} | {report.shown(measured)}: {measured.status} |" in entry
             for role, test in verdict.claim.roles:
@@ -93,9 +94,10 @@ def test_every_claim_that_was_ever_printed_stands_on_a_page():
 
 
 def test_a_withdrawn_claim_stands_where_it_was_dropped_else_beside_its_likes(monkeypatch):
-    first, second, *rest = CHAPTERS
+    first = CHAPTERS[0]
+    second = next(c for c in CHAPTERS if any(claim.id.startswith("ZA-") for claim in c.claims))
     telling = replace(second, dropped=("HE1-99 was never clear.",))
-    monkeypatch.setattr(evidence, "CHAPTERS", (first, telling, *rest))
+    monkeypatch.setattr(evidence, "CHAPTERS", tuple(telling if c is second else c for c in CHAPTERS))
     words = {"HE1-9": "supported", "HE1-99": "refuted", "ZA-77": "void", "XX-1": "refuted"}
     monkeypatch.setattr(versioning, "kept", lambda _: {"1": {"date": "2031-01-01", "words": words}})
     found = evidence.withdrawn(ROOT)
@@ -109,8 +111,13 @@ def test_what_the_changelog_says_of_a_claim_stands_on_its_page(pages):
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert "| ZA-2p | supported | undecided |" in squeezed(pages["norm_preservation"])
     assert "| ZA-2p |" not in squeezed(pages["degradation"].split("## What changed")[1])
-    for line in re.findall(r"^- (.*HE1-7b.*)$", changelog, re.M):
-        assert f": {line}" in pages["degradation"]
+    named = 0
+    for chapter in CHAPTERS:
+        for claim in chapter.claims:
+            for line in re.findall(rf"^- (.*(?<![\w-]){claim.id}(?![\w-]).*)$", changelog, re.M):
+                assert f": {line}" in pages[chapter.name]
+                named += 1
+    assert named > 3
     for version, about in versioning.kept(ROOT).items():
         assert f"| {version} | {about['date']} | " in squeezed(pages["degradation"])
     assert "| 0.1.0 | 2026-11-20 | not there yet |" in squeezed(pages["elimination"])

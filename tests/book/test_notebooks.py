@@ -175,6 +175,18 @@ def test_progress_is_left_out_and_the_rest_stays(book):
     assert [output.name for output in cell.outputs] == ["stdout"]
 
 
+def test_a_claim_in_brackets_leads_to_its_row_where_the_address_is_known(book, placed):
+    """In the text and in tables that a cell shows, not in code."""
+    shown = new_output("display_data", data={"text/markdown": "It is so. [HE1-1]", "text/plain": "It is so. [HE1-1]"})
+    text, code = new_markdown_cell("# A\n\nSo [HE1-1].\n\n```text\n[HE1-1]\n```"), new_code_cell("1", outputs=[shown])
+    row = "[[HE1-1]](https://example.org/b/evidence/degradation.html#evidence-he1-1)"
+    first, *_, last = cells_of(placed, text, code)
+    assert first.source == f"# A\n\nSo {row}.\n\n```text\n[HE1-1]\n```"
+    assert last.outputs[0].data == {"text/markdown": f"It is so. {row}", "text/plain": "It is so. [HE1-1]"}
+    first, *_, last = cells_of(book, text, code)
+    assert first.source == text.source and last.outputs[0].data == shown.data
+
+
 def test_the_first_cell_installs_the_library_where_it_has_an_address(book):
     (_, first) = cells_of(book, new_markdown_cell("# A"), wheel="https://example.org/w.whl")
     assert "%pip install" in first.source and "https://example.org/w.whl" in first.source

@@ -1,5 +1,6 @@
 """The verdict strip of a chapter: a line for each claim, with the reader's own run beside the printed verdict."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,7 +41,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Strip:
-    """The verdicts of a chapter, a line each; ``rows`` are those of the reader's run, ``note`` whether they agree."""
+    """The verdicts of a chapter: its ``lines``, one a claim; the ``rows`` that were judged from the reader's run; and
+    in ``note`` whether they agree with the printed ones.
+    """
 
     lines: tuple[Line, ...]
     rows: tuple[Row, ...]
@@ -85,6 +88,15 @@ def _line(chapter: Chapter, claim: Claim, judged: Row | None, ran: bool) -> Line
 
 
 def _said(told: tuple[str, ...], bold: str) -> str:
-    first, *reason = told[0].split(": ", 1)
-    said = ": ".join((bold.format(first), *reason))
-    return f"{said}, {told[1]} ({told[2]})" if told[1:] else told[0]
+    if not told[1:]:
+        return told[0]
+    return f"{emphasised(told[0], bold)}, {told[1]} ({told[2]})"
+
+
+def emphasised(said: str, bold: str = "**{}**") -> str:
+    """What is said of a verdict, with its word set off from its reason.
+
+    >>> emphasised("refuted: absent")
+    '**refuted**: absent'
+    """
+    return re.sub(r"^[^:;]+", lambda found: bold.format(found[0]), said)
