@@ -73,8 +73,8 @@ def shortcuts_in_words(recorded: Mapping[str, Runs]) -> Words:
     return Words(
         f"Rotations do not do worse than the identity, as the first story says, but better: {orthogonal:.2f} against "
         f"{identity:.2f} nats. From there on the loss rises with the condition number alone, to {stretched:.2f} at "
-        f"1,000: no better than no shortcut ({plain:.2f}), and worse than one hidden layer ({hidden:.2f}). And it is the "
-        f"blocks that train: around branches that stay as they were drawn, rotations end at {frozen:.2f}."
+        f"1,000: no better than no shortcut ({plain:.2f}), and worse than one hidden layer ({hidden:.2f}). And it is "
+        f"the blocks that train: around branches that stay as they were drawn, rotations end at {frozen:.2f}."
     )
 
 
