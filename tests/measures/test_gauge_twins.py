@@ -89,6 +89,12 @@ TOLD_APART = {
     "state_gradient_norm": (
         lambda *at: signals.state_gradient_norm(at[0], at[1], X, at[2]), {WEIGHT, STATES, BN, OUTPUTS},
     ),
+    "weight_gradient_norm": (
+        lambda *at: signals.weight_gradient_norm(at[0], at[1], X, at[2]), {WEIGHT, STATES, BN, OUTPUTS},
+    ),
+    "weight_norm": (lambda *at: signals.weight_norm(at[0], at[1], X, at[2]), {WEIGHT, STATES, BN, OUTPUTS}),
+    "scale_rms": (lambda *at: signals.scale_rms(at[0], at[1], X, at[2]), set()),
+    "multiplier": (lambda *at: signals.multiplier(at[0], at[1], X, at[2]), set()),
     "size": (of_states(units.size), {WEIGHT, STATES, BN}),
     "varying_share": (of_states(units.varying_share), set()),
     "constant_share": (of_states(units.constant_share), set()),
