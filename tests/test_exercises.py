@@ -162,6 +162,12 @@ def answers() -> dict[str, tuple[tuple, object]]:
         "singularities.page.check_count": ((), 3),
         "singularities.page.check_way": ((), way_out()),
         "singularities.page.check_design": ((), "different"),
+        "within_reach.page.check_product": ((), 48),
+        "within_reach.page.check_condition": (
+            (),
+            ended(arms["within_reach"]["condition 3"].but(skip_condition=5.0), 0.45),
+        ),
+        "within_reach.page.check_design": ((), "norm"),
         "elimination.page.check_decades": ((), 19 * math.log10(2) / 2),
         "elimination.page.check_gain": ((), five(gain, 1.0, "watched_capped_curve")),
         "elimination.page.check_design": ((), "plain"),

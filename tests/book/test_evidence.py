@@ -14,6 +14,7 @@ from tables import squeezed
 
 from whyresnets import report
 from whyresnets.chapters import CHAPTERS
+from whyresnets.store import records
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = [
@@ -69,7 +70,8 @@ def test_every_arm_at_every_scale_stands_on_the_page(pages, chapter):
     for scale in report.evidence.scales(chapter):
         for arm, spec in chapter.specs(scale).items():
             assert re.search(rf"\| {re.escape(arm)} \| [^|]+ \| (?:none|{spec.optimiser.rate:g}) \| ", text), arm
-        for arm in chapter.grids(scale):
+        recorded = records.record(chapter.grid_record(scale))
+        for arm in chapter.grids(scale) if recorded else ():
             assert re.search(rf"\| {re.escape(arm)} \| [^|]+ \| (?:interior|at its edge|not in it|no arm)", text), arm
     for reason in chapter.dropped:
         assert f"- {reason}" in pages[chapter.name]

@@ -98,7 +98,8 @@ def test_a_chapter_prints_every_verdict_of_its_record(chapter):
             continue
         verdict = chapter.printed(claim)
         stated = ": ".join(filter(None, (f"**{verdict.word}**", verdict.reason.replace("|", "\\|"))))
-        assert f"| {claim.id} | {stated} |" in shown
+        turned = f"; {verdict.turns}" if verdict.turns else ""
+        assert f"| {claim.id} | {stated}{turned} |" in shown
 
 
 def test_the_text_names_only_claims_of_the_ledger():

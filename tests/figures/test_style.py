@@ -46,6 +46,7 @@ CALLS = {  # every figure that colours by kind, of one arm
     "by_depth": lambda r, k: figures.by_depth({"a": {20: ARM["label"]}}, r, 20, kinds=k),
 }
 OTHERS = {  # the others, called in the same way
+    "drawn_blocks": lambda *_: figures.drawn_blocks(("plain", "residual"), "a"),
     "loss_curves": lambda r, _: figures.loss_curves({"a": ARM}, r, r),
     "nets": lambda r, _: figures.nets({"a": (training_loss, "")}, ARM, r, r),
     "ingredients": lambda r, _: figures.ingredients({"a": [figures.Net("b", (True,), 1.0, r[ARM["label"]])]}, "c", 0.9),
