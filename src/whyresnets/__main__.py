@@ -378,9 +378,12 @@ def _of_arms(plan: sweeps.Plan, options) -> sweeps.Plan:
 def _check_record(options) -> None:
     """Refuse options of ``record`` that do not go together."""
     alone = options.claims or options.all or options.first_seed or options.scale != "laptop" or options.grid
+    alone = alone or options.arms
     for name in ("confirm", "rehearse"):
         if getattr(options, name) and alone:
-            raise BadInput(f"--{name} does every record: leave out claims, --all, --grid, --first-seed and --scale")
+            raise BadInput(
+                f"--{name} does every record: leave out claims, --all, --grid, --arm, --first-seed and --scale"
+            )
     if options.rehearse is not None and options.confirm:
         raise BadInput("--rehearse writes what --confirm --against reads: name one of them")
     if options.rehearse in ("", *STANDARD_OUTPUT):
