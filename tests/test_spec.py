@@ -36,8 +36,8 @@ VALUES = {
     "order": ["post", "pre"],
     "zero_init_residual": [False, True],
     "activation": ["relu", "abs", "linear", "tanh"],
-    "weights": ["he", "orthogonal", "glorot", "identity"],
-    "skip": [*SKIPS, "none"],
+    "weights": ["he", "orthogonal", "glorot", "identity", "dirac"],
+    "skip": [*SKIPS, "permuted", "none"],
     "skip_condition": [1.0, 30.0, 0.5],
     "distinct": [1, 2, 9],
     "cancelled": ["", "own", "next"],
@@ -178,8 +178,8 @@ def test_a_spec_is_found_under_its_earlier_names_and_without_what_came_later():
     dense = USUAL["dense"].flat()
     dense["widths"] = [dense.pop("width")]
     assert from_flat(dense) == USUAL["dense"]
-    with pytest.raises(ValueError, match="has no skip"):
-        from_flat(CONV.flat() | {"skip": "orthogonal"})
+    with pytest.raises(ValueError, match="has no cancelled"):
+        from_flat(CONV.flat() | {"cancelled": "own"})
     with pytest.raises(ValueError, match="has no colour"):
         from_flat(CONV.flat() | {"colour": "red"})
 

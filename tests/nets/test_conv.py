@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -339,3 +341,62 @@ def test_normalisation_hides_the_size_of_a_convolution_that_it_follows_and_not_t
 
 def rescaled(params, name, factor):
     return params | {name: factor * params[name]}
+
+
+def test_a_plain_dirac_net_without_normalisation_hands_its_first_state_on():
+    net = ConvNet(20, "plain", (3, 4, 5), "none", weights="dirac", channels=2, dimensions=1)
+    params, _ = net.initial(torch.Generator().manual_seed(0))
+    states = net.states(params, torch.randn(4, 2, 40))
+    for state, (*_, width, _) in zip(states[1:], net.units, strict=True):
+        stride = states[0].shape[-1] // state.shape[-1]
+        assert torch.equal(state, states[0][..., ::stride][:, torch.arange(width) % 4 % 3]), "channel by channel"
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_delta_orthogonal_kernels_keep_directions_apart_and_are_as_large_as_he_et_al_s(dimensions):
+    net = ConvNet(8, "plain", (16, 32, 48), weights="orthogonal", channels=2, dimensions=dimensions)
+    params, _ = net.initial(torch.Generator().manual_seed(0))
+    for name, before, width, _ in net.units:
+        kernel = params[f"{name}.a.weight"]
+        middle = kernel[..., kernel.shape[-2] // 2, 1]
+        assert kernel.count_nonzero() == middle.count_nonzero() == middle.numel()
+        assert torch.allclose(middle.T @ middle, torch.eye(before) * 2 * width / before, atol=1e-5)
+        assert middle.square().sum(1).mean().item() == pytest.approx(2, rel=1e-5)
+
+
+def test_he_kernels_are_drawn_alike_whatever_the_units_start_from():
+    stems = [ConvNet(8, weights=how).initial(torch.Generator().manual_seed(0))[0] for how in ("he", "dirac")]
+    assert torch.equal(stems[0]["stem.weight"], stems[1]["stem.weight"])
+    assert torch.equal(stems[0]["head.weight"], stems[1]["head.weight"])
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize("order", ["post", "pre"])
+def test_a_permuted_skip_moves_pixels_and_nothing_else(order, dimensions):
+    """With branches that put out 0, the state after a unit is the state before it with its pixels in another order."""
+    depth = 14 if order == "post" else 16  # two units a stage
+    net = ConvNet(depth, "residual", (4, 4, 4), "none", order=order, skip="permuted", dimensions=dimensions)
+    params, _ = net.initial(torch.Generator().manual_seed(0))
+    params |= {name: torch.zeros_like(p) for name, p in params.items() if name.endswith(".b.weight")}
+    states = [h.flatten(2) for h in net.states(params, torch.randn(2, 3, *[12] * dimensions))]
+    pairs = list(itertools.pairwise(states[:3]))
+    moves = [(after.unsqueeze(-1) == before.unsqueeze(-2)).all(1)[0] for before, after in pairs]
+    for (before, after), move in zip(pairs, moves, strict=True):
+        assert torch.equal(before.sort(-1).values, after.sort(-1).values)
+        assert not move.diagonal().all()
+    assert not torch.equal(*moves), "another order in each unit"
+
+
+def test_nets_side_by_side_keep_their_own_orders_of_pixels():
+    net = ConvNet(8, "residual", (3, 4, 5), skip="permuted", channels=2, dimensions=1)
+    alone = [net.initial(torch.Generator().manual_seed(seed))[0] for seed in (0, 1)]
+    x = torch.randn(2, 6, 2, 40)
+    together = net.logits(stacked(alone), x)
+    for i, params in enumerate(alone):
+        assert torch.allclose(together[i], net.logits(params, x[i]), atol=1e-4)
+    assert not torch.allclose(together[0], net.logits(alone[1], x[0]), atol=1e-2)
+
+
+def test_a_plain_net_has_no_pixels_to_permute():
+    with pytest.raises(ValueError, match="a plain net has no skip 'permuted'"):
+        Conv(8, "plain", skip="permuted")

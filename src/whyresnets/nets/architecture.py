@@ -15,6 +15,8 @@ HEAD_ACTIVATIONS = ("", "linear")
 KERNELS = ("transitions", "ordinary", "units")
 DRAWN_SKIPS = ("orthogonal", "gaussian", "copies", "whitened", "turned")  # their matrices are drawn, one for each layer
 SKIPS = ("identity", "common", "opposite", "spared", *DRAWN_SKIPS)
+CONV_SKIPS = ("identity", "permuted")
+CONV_WEIGHTS = ("he", "dirac", "orthogonal")
 REPEATED = ("copies", "whitened", "turned")  # skips that are made of a few vectors
 SINGULARITIES = {"elimination": 0, "overlap": 1, "mirror": -1}  # the second unit is so many times the first
 STAGES = 3  # each with its width: He et al. 2015, section 4.2
@@ -46,6 +48,12 @@ class Conv:
     zero_init_residual : if true, the last normalisation of each unit starts at scale 0, so that each residual unit
         starts as the identity (Goyal et al. 2017, section 5.1); in the order "post" only
     order : "post" or "pre"
+    weights : the initial kernels of the units: "he" (normal), "dirac" (the middle pixel hands each channel on, repeated
+        where there are more channels after than before: without BN a plain net is then the identity after its first
+        layer; Zagoruyko and Komodakis 2017, "DiracNets", use such kernels as a parametrisation) or "orthogonal" (the
+        middle pixel alone, an orthogonal matrix of the size of He's: "delta-orthogonal", Xiao et al. 2018)
+    skip : what goes around a branch: "identity", or "permuted": its pixels in a fixed order that is drawn for each unit
+        anew, so that nothing is lost and nothing is at its place (our control)
 
     Raises
     ------
@@ -66,6 +74,8 @@ class Conv:
     padding: str = "zeros"
     zero_init_residual: bool = False
     order: str = "post"
+    weights: str = "he"
+    skip: str = "identity"
 
     def __post_init__(self):
         checks.keep(self, checks.one_of, "order", choices=("post", "pre"))
@@ -74,6 +84,8 @@ class Conv:
         checks.keep(self, checks.one_of, "norm", choices=NORMS if pre else ("batch", "none"))
         checks.keep(self, checks.one_of, "head_norm", choices=HEAD_NORMS if pre else ("",))
         checks.keep(self, checks.one_of, "padding", choices=("zeros", "circular"))
+        checks.keep(self, checks.one_of, "weights", choices=CONV_WEIGHTS)
+        checks.keep(self, checks.one_of, "skip", choices=CONV_SKIPS)
         checks.keep(self, checks.yes_or_no, "zero_init_residual")
         checks.keep(self, checks.whole, "depth")
         more = 2 + self._transitions  # layers outside the units
@@ -89,6 +101,8 @@ class Conv:
         if self.zero_init_residual and (self.norm == "none" or self.order == "pre"):
             # Before a ReLU, 0 would stay 0 for ever.
             raise ValueError("zero_init_residual needs a last normalisation: choose norm='batch', order='post'")
+        if self.rule == "plain" and self.skip != "identity":
+            raise ValueError(f"a plain net has no skip {self.skip!r}: choose the rule 'residual', or leave it")
 
     @property
     def _transitions(self) -> int:

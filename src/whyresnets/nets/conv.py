@@ -1,5 +1,6 @@
 """The convolutional nets of He et al. 2015, section 4.2, and 2016, computed."""
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from whyresnets import checks
 from whyresnets.nets.architecture import Conv
-from whyresnets.nets.network import Network, Normaliser, Params, normalisation, nudged
+from whyresnets.nets.network import Network, Normaliser, Params, normalisation, nudged, random_rotation
 from whyresnets.nets.rules import join
 from whyresnets.nets.vectors import linear, times
 
@@ -45,8 +46,8 @@ class ConvNet(Conv, Network):
         (classes, width); all others (width,) or (classes,).
         Convolutions: normal with variance 2 / fan-in (He et al. 2015, "Delving deep into
         rectifiers", as in the residual paper), and 1 / fan-in where no ReLU comes before in the order "pre"
-        (Zaeemzadeh et al. 2021, their code). Normalisation: scale 1, shift 0. Linear layer:
-        variance 1 / fan-in, bias 0 (chosen by us).
+        (Zaeemzadeh et al. 2021, their code); those of the units as ``weights`` says. Normalisation:
+        scale 1, shift 0. Linear layer: variance 1 / fan-in, bias 0 (chosen by us).
         """
         params: Params = {}
         running: Params = {}
@@ -56,6 +57,12 @@ class ConvNet(Conv, Network):
             kernel = [1 if self.dimensions == 1 else side, side]
             draw = torch.randn(width, before, *kernel, generator=generator, dtype=dtype)
             params[f"{name}.weight"] = self.gain * draw * (variance / (math.prod(kernel) * before)) ** 0.5
+
+        def within_unit(name: str, before: int, width: int):
+            convolution(name, before, width)
+            if self.weights != "he":
+                kernel, middle = params[f"{name}.weight"], MIDDLES[self.weights]
+                params[f"{name}.weight"] = self.gain * in_the_middle(middle(kernel[..., 0, 0]), kernel.shape)
 
         def normalised(name: str, width: int, kind: str, scale: float = 1.0):
             normalisation(params, running, name, width, dtype, kind, scale)
@@ -68,9 +75,9 @@ class ConvNet(Conv, Network):
             if stride == 2 and not post:
                 convolution(name, before, width, side=1, variance=1.0)
                 continue
-            convolution(f"{name}.a", before, width)
+            within_unit(f"{name}.a", before, width)
             normalised(f"{name}.a", width if post else before, within)
-            convolution(f"{name}.b", width, width)
+            within_unit(f"{name}.b", width, width)
             normalised(f"{name}.b", width, within, scale=0.0 if self.zero_init_residual else 1.0)
             if self.norm == "sum":
                 normalised(f"{name}.sum", width, "batch")
@@ -81,6 +88,9 @@ class ConvNet(Conv, Network):
         draw = torch.randn(self.outputs, self.widths[-1], generator=generator, dtype=dtype)
         params["head.weight"] = draw * self.widths[-1] ** -0.5
         params["head.bias"] = torch.zeros(self.outputs, dtype=dtype)
+        if self.skip == "permuted":
+            for name, *_ in self.units:
+                params[f"{name}.shuffle.fixed"] = torch.randint(2**20, (), generator=generator).to(dtype)
         return params, running
 
     def walk(
@@ -111,14 +121,14 @@ class ConvNet(Conv, Network):
         """A unit with normalisation and ReLU after each convolution, and a last ReLU after the sum."""
         inner = layers.post(f"{name}.a", h, stride).relu_()
         branch = layers.scaled(name, layers.post(f"{name}.b", inner))
-        return join(self.rule, option_a(h, more, stride, layers.nets), branch).relu_()
+        return join(self.rule, layers.around(name, option_a(h, more, stride, layers.nets)), branch).relu_()
 
     def _pre(self, layers: "_Layers", name: str, h: Tensor, more: int, stride: int) -> Tensor:
         """A unit with normalisation and ReLU before each convolution; or, at stride 2, a transition."""
         if stride == 2:
             return layers.convolved(name, h, stride=stride)
         branch = layers.scaled(name, layers.pre(f"{name}.b", layers.pre(f"{name}.a", h)))
-        return layers.normalise(f"{name}.sum", join(self.rule, h, branch))
+        return layers.normalise(f"{name}.sum", join(self.rule, layers.around(name, h), branch))
 
     def head(self, params: Params, state: Tensor, running: Params | None = None, training: bool = True) -> Tensor:
         """Class scores (B, outputs): average pooling, then linear (He et al. 2015, section 4.2).
@@ -161,6 +171,15 @@ class _Layers:
             weight, how = weight.flatten(0, 1), how | {"groups": self.nets}
         return F.conv2d(h, weight, **how)
 
+    def around(self, name: str, h: Tensor) -> Tensor:
+        """What goes around the branch: the state, or its pixels in the fixed order of each net and unit."""
+        if self.net.skip == "identity":
+            return h
+        seeds = self.params[f"{name}.shuffle.fixed"].flatten().tolist()
+        pixels = h.flatten(2).unflatten(1, (len(seeds), -1))
+        order = torch.stack([shuffle(int(seed), pixels.shape[-1]) for seed in seeds]).to(h.device)
+        return pixels.gather(-1, order.unsqueeze(1).expand_as(pixels)).view_as(h)
+
     def scaled(self, name: str, branch: Tensor) -> Tensor:
         """The branch times its learnable scalar (De and Smith 2020, SkipInit), where there is one."""
         if self.net.alpha is None:
@@ -184,6 +203,42 @@ class _Layers:
         if self.responses is not None:
             self.responses.append(h.clone())  # a copy: in the order "post" a ReLU follows that works in place
         return h
+
+
+def dirac(draw: Tensor) -> Tensor:
+    """A matrix (width, before) that hands each channel on, over and over where ``width`` is larger.
+
+    >>> dirac(torch.randn(4, 2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+    """
+    width, before = draw.shape
+    return torch.eye(before, dtype=draw.dtype)[torch.arange(width) % before]
+
+
+def orthogonal(draw: Tensor) -> Tensor:
+    """A matrix (width, before) with orthogonal columns (rows, if there are fewer), from a standard normal one.
+
+    Its entries have the mean square 2 / ``before``, as He et al.'s. Source: Xiao et al. 2018, for ReLU.
+    """
+    width, before = draw.shape
+    matrix = random_rotation(draw) if width >= before else random_rotation(draw.T).T
+    return matrix * math.sqrt(2 * max(1, width / before))
+
+
+MIDDLES = {"dirac": dirac, "orthogonal": orthogonal}  # by the ``weights`` of a net: what its middle pixels start as
+
+
+def in_the_middle(matrix: Tensor, shape: Sequence[int]) -> Tensor:
+    """Kernels of that ``shape`` that are 0 but for the ``matrix`` (width, before) at their middle pixel."""
+    kernels = matrix.new_zeros(shape)
+    kernels[..., shape[-2] // 2, shape[-1] // 2] = matrix
+    return kernels
+
+
+@functools.cache
+def shuffle(seed: int, pixels: int) -> Tensor:
+    """A random order of so many ``pixels``, (pixels,); the same for one seed."""
+    return torch.randperm(pixels, generator=torch.Generator().manual_seed(seed))
 
 
 def option_a(h: Tensor, more: int, stride: int, nets: int = 0) -> Tensor:
