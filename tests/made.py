@@ -1,7 +1,8 @@
 """Runs that nobody trained, and the shipped ones, read once: what tests of claims and of statistics judge."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,6 +47,15 @@ def changed(runs: Runs, name: str, value: float, at=slice(None)) -> Runs:
 def gone(runs: Runs) -> Runs:
     """The same runs with NaN in every reading."""
     return Runs(runs.spec, runs.seeds, {name: np.full(a.shape, np.nan) for name, a in runs.arrays.items()})
+
+
+def at_every_scale(runs: dict[str, Runs]) -> Callable[..., dict[str, Runs]]:
+    """In place of ``Chapter.recorded``: the readings of these runs, as if each scale's arms had given them."""
+
+    def recorded(chapter: Chapter, scale: str = "laptop") -> dict[str, Runs]:
+        return {arm: replace(runs[arm], spec=spec) for arm, spec in chapter.specs(scale).items() if arm in runs}
+
+    return recorded
 
 
 def deaths(runs: Runs, at: Iterable[int]) -> dict[str, Runs]:

@@ -103,6 +103,16 @@ def test_long_runs_are_recorded_one_by_one_and_never_again(toy, trained, long, m
         assert len(found["curve"]) == 3
 
 
+def test_what_other_code_recorded_is_run_again(toy, long):
+    arms = list(toy.specs())
+    assert len(long(1)) == len(arms)
+    path = records.RECORDS / "toy-paper.json"
+    path.write_text(path.read_text().replace(source_of(toy.specs()[arms[0]]), "0" * 16))
+    again = long(1)
+    assert (arms[0], 0) in again and not records.record("toy-paper").stale
+    assert [len(about["seeds"]) for about in records.record("toy-paper").about.values()] == [1] * len(arms)
+
+
 def test_a_kill_loses_no_run_that_ended(toy, long, monkeypatch):
     run, count = sweeps.run, iter(range(9))
 

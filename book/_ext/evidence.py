@@ -73,12 +73,12 @@ def _claim(chapter: Chapter, claim: Claim) -> Iterator[str]:
     yield f"({evidence.anchor(claim)})=\n### {claim.id}: {word(chapter.printed(claim))}"
     yield f"*{claim.says}*"
     live = "live, in your own run" if claim.live else "from the record"
-    largest = [evidence.judged_on(chapter, printed[scale], scale) for scale in list(printed)[-1:]]
+    largest = [evidence.judged_on(printed[scale]) for scale in list(printed)[-1:]]
     scale = f" Largest scale: {largest[0]}." if largest else ""
     in_ledger = f"{{ref}}`its entry in the ledger <{ledger.anchor(claim)}>`"
     yield f"Source: {ledger.cited(claim.source)}. Judged {live}.{scale} See also {in_ledger}."
-    for scale, verdict in printed.items():
-        yield f"On {evidence.judged_on(chapter, verdict, scale)}: {emphasised(word(verdict))}."
+    for verdict in printed.values():
+        yield f"On {evidence.judged_on(verdict)}: {emphasised(word(verdict))}."
         yield _markdown(evidence.measured(verdict))
     if claim.fails_when and "laptop" in printed:
         yield f"**Where it fails.** {ledger.fails_when(claim, printed['laptop'])}."

@@ -53,8 +53,8 @@ def test_every_claim_has_a_row_with_its_label_and_everything_measured(pages, cha
         entry = text.split(f"({report.evidence.anchor(claim)})=\n", 1)[1].split("\n(evidence-")[0].split("\n## ")[0]
         assert entry.startswith(f"### {claim.id}: {report.word(chapter.printed(claim))}\n\n*{claim.says}*")
         assert f"**Not shown.** {claim.not_shown}" in entry
-        for scale, verdict in report.evidence.verdicts(chapter, claim).items():
-            judged = report.evidence.judged_on(chapter, verdict, scale)
+        for verdict in report.evidence.verdicts(chapter, claim).values():
+            judged = report.evidence.judged_on(verdict)
             stated = report.word(verdict).replace(verdict.word, f"**{verdict.word}**", 1)
             assert f"\n\nOn {judged}: {stated}.\n\n" in entry
             for measured in (one for found in (verdict.predicted, *verdict.tests) for one in found):

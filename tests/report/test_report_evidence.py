@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from made import changed
+from made import at_every_scale, changed
 
 from whyresnets import report
 from whyresnets.chapters import CHAPTERS
@@ -39,11 +39,11 @@ def test_arms_that_died_or_diverged_are_named(book, live):
 def test_scales_come_with_data_and_seeds(book, trained, monkeypatch):
     claim = book.claim("TOY-1")
     (verdict,) = evidence.verdicts(book, claim).values()
-    assert evidence.judged_on(book, verdict, "laptop") == "digits, 20 seeds"
-    monkeypatch.setattr(type(book), "recorded", lambda *_: trained)
+    assert evidence.judged_on(verdict) == "digits, 20 seeds"
+    monkeypatch.setattr(type(book), "recorded", at_every_scale(trained))
     found = evidence.verdicts(book, claim)
     assert list(found) == ["laptop", "workstation", "paper"]
-    assert evidence.judged_on(book, found["paper"], "paper") == "CIFAR-10 at width 64, 20 seeds"
+    assert evidence.judged_on(found["paper"]) == "CIFAR-10 at width 64, 20 seeds"
 
 
 # --- Arms ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-from made import gone
+from made import at_every_scale, gone
 
 from whyresnets import report
 from whyresnets.store import records
@@ -36,6 +36,6 @@ def test_a_run_that_died_shows_in_its_line(book, live):
 
 
 def test_larger_scales_stand_in_the_same_line(book, trained, live, monkeypatch):
-    monkeypatch.setattr(type(book), "recorded", lambda *_: trained)
+    monkeypatch.setattr(type(book), "recorded", at_every_scale(trained))
     line = str(report.strip(book, live).lines[0])
     assert "(digits, 20 seeds); supported, " in line and "(CIFAR-10 at width 64, 20 seeds). Your run" in line

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from whyresnets.chapter import Chapter
-from whyresnets.claims.scale import scale_of
 from whyresnets.claims.verdicts import Claim, Verdict
 from whyresnets.kinds import kind
 from whyresnets.report.nets import best_rates
@@ -39,10 +38,9 @@ def verdicts(chapter: Chapter, claim: Claim) -> dict[str, Verdict]:
     return {scale: verdict for scale, verdict in found.items() if verdict}
 
 
-def judged_on(chapter: Chapter, verdict: Verdict, scale: str) -> str:
-    """The data on which a claim was judged at ``scale``, and with how many seeds: "digits, 20 seeds", say."""
-    specs = chapter.specs(scale)
-    return f"{scale_of(specs[arm] for arm in verdict.claim.arms)}, {verdict.n} seeds"
+def judged_on(verdict: Verdict) -> str:
+    """The data on which a claim was judged, and with how many seeds: "digits, 20 seeds", say."""
+    return f"{verdict.scale}, {verdict.n} seeds"
 
 
 def measured(verdict: Verdict) -> Table:

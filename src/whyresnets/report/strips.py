@@ -78,7 +78,7 @@ def strip(chapter: Chapter, runs: Mapping[str, Runs] | None = None) -> Strip:
 
 def _line(chapter: Chapter, claim: Claim, judged: Row | None, ran: bool) -> Line:
     found = verdicts(chapter, claim)
-    told = {scale: (word(v), shown(v.effect), judged_on(chapter, v, scale)) for scale, v in found.items()}
+    told = {scale: (word(v), shown(v.effect), judged_on(v)) for scale, v in found.items()}
     yours: tuple[str, ...] = ("judged from the record",) if ran else ("not made",)
     if judged:
         verdict = judged.verdict
