@@ -7,7 +7,7 @@ says which measures tell which twins apart.
 import pytest
 import torch
 
-from whyresnets.measures import curvature, losses, signals, units
+from whyresnets.measures import curvature, jacobian, losses, signals, units
 from whyresnets.measures.convolution import singular_values
 from whyresnets.nets.dense import DenseNet
 
@@ -105,6 +105,7 @@ TOLD_APART = {
     "weight_overlap": (of_weights(units.weight_overlap), set()),
     "singular_values": (of_weights(singular_values), {WEIGHT, BN}),
     "condition_number": (of_weights(condition), set()),
+    "directions": (lambda *at: jacobian.directions(at[0], at[1], X), set()),
     "error": (lambda net, params, y: torch.tensor(losses.loss_and_error(net, params, X, y)[1]), set()),
     "loss": (lambda net, params, y: losses.mean_loss(net.logits(params, X), y), {OUTPUTS}),
     "eigenvalues of the Gauss-Newton matrix": (of_spectrum(G, lambda v: v), {WEIGHT, STATES, BN, OUTPUTS}),

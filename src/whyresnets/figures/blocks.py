@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from whyresnets.figures import style
 from whyresnets.figures.style import DOTTED, GROUND, INK, Arms, Kinds, Live, Panels, Reading
@@ -41,10 +40,7 @@ def signals_on_the_way(arms: Arms, runs: Live, *, kinds: Kinds) -> Figure:
         for k, step in enumerate(steps)
     }
     figure = _signals(found, runs, kinds)
-    above = figure.axes[0].yaxis
-    above.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    above.set_minor_formatter(NullFormatter())
-    style.plain_numbers(above)
+    style.plain_numbers(figure.axes[0].yaxis)
     return figure
 
 

@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from whyresnets.claims.verdicts import unseen
 from whyresnets.kinds import Kind, UnknownKind, kind
@@ -208,5 +209,9 @@ def ticks_at(axis: Axes, values: Any) -> None:
 
 
 def plain_numbers(axis: Any) -> None:
-    """0.1 instead of a power of ten."""
+    """0.1 instead of a power of ten; on a logarithmic axis of less than two decades also at 2 and 5 of each."""
+    if axis.get_scale() == "log":
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+        axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(lambda value, _: f"{value:g}")
