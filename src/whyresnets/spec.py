@@ -36,8 +36,8 @@ class Task:
     grown_from : depth of a shallower net that is trained first, in the same way, and extended by units that hand states
         on: the start is then the "solution by construction" of He et al. 2015, section 1
         (see :func:`whyresnets.nets.surgery.deepened`; 0: no such net, weights start as they are drawn)
-    noise : standard deviation of what is added to each weight of the units of a grown net, relative to that of a
-        weight as it is drawn
+    noise : standard deviation of what is added to each weight of the units where training starts, in a Dense of the
+        order "pre", relative to that of a weight as it is drawn
     """
 
     data: str = "digits"
@@ -62,8 +62,6 @@ class Task:
         checks.keep(self, checks.yes_or_no, "augment", "whole")
         if (self.distance or self.whole) and not self.point:
             raise ValueError("distance and whole belong to a point: choose one, such as point='overlap'")
-        if self.noise and not self.grown_from:
-            raise ValueError("noise is added to a net that was grown: choose grown_from, or leave it")
         if self.augment and not data.DATASETS[self.data].images:
             raise ValueError(f"{self.data} has no images to crop and mirror: choose augment=False")
         if data.DATASETS[self.data].labelled != (self.targets == "labels"):
@@ -138,16 +136,19 @@ class Readings:
     watch : rising steps before which (or, if it is the number of steps, after which) the gradients at the
         states are read, and the responses where ``signals`` are; of a Dense in the order "post" all
         that :func:`whyresnets.measures.units.by_layer` says
+    directions : rising steps before which (or after the last) it is counted how many directions of the first state
+        reach the last, see :func:`whyresnets.measures.jacobian.directions`
     follow : rising steps before which (or after the last) losses and errors are read, and layer by layer gradients at
         the states and of the weights, states, responses, weights, scales and multipliers
     spectra : rising steps before which (or after the last) the spectra of the loss are read
     extend_to : depths to which the trained plain net is extended by identity units, each read in both modes
     """
 
-    ON_THE_WAY: ClassVar[tuple[str, ...]] = ("watch", "follow", "spectra")
+    ON_THE_WAY: ClassVar[tuple[str, ...]] = ("watch", "directions", "follow", "spectra")
 
     signals: bool = False
     watch: tuple[int, ...] = ()
+    directions: tuple[int, ...] = ()
     follow: tuple[int, ...] = ()
     spectra: tuple[int, ...] = ()
     extend_to: tuple[int, ...] = ()
@@ -202,6 +203,8 @@ class Spec:
             self._refuse_extension()
         if self.task.grown_from:
             self._refuse_growth()
+        if self.task.noise and (not isinstance(self.net, Dense) or self.net.order != "pre"):
+            raise ValueError("noise is added to the units of a Dense of the order 'pre': choose that, or leave it")
 
     def _refuse_growth(self) -> None:
         net, grown_from = self.net, self.task.grown_from

@@ -70,6 +70,21 @@ def test_a_skip_has_the_condition_number_that_was_asked_and_the_norm_of_a_rotati
         assert torch.allclose(steps, steps.mean().expand(31), atol=1e-9)
 
 
+def test_of_a_skip_as_many_singular_values_are_small_as_were_asked():
+    net = DenseNet(4, "residual", 32, skip="orthogonal", skip_condition=10.0, skip_small=5)
+    params, _ = net.initial(torch.Generator().manual_seed(3), torch.float64)
+    values = torch.linalg.svdvals(params["0.skip.fixed"])
+    assert torch.allclose(values[:27], values[:1].expand(27)) and torch.allclose(values[27:] * 10, values[:5])
+    assert values.square().sum().item() == pytest.approx(32)
+    with pytest.raises(ValueError, match="skip_small 5"):
+        DenseNet(4, "residual", 32, skip="orthogonal", skip_small=5)
+
+
+def test_units_of_the_order_pre_can_start_as_the_identity():
+    params, _ = DenseNet(5, "plain", 8, features=18, weights="identity").initial(torch.Generator().manual_seed(0))
+    assert all(torch.equal(params[f"{unit}.weight"], torch.eye(8)) for unit in "012")
+
+
 def test_several_nets_at_once_are_each_of_them_running_statistics_too():
     """Against one net at a time, whose normalisation is PyTorch's own."""
     net, draw = DenseNet(5, "shuffled", 4, features=18, alpha=0.5), torch.Generator().manual_seed(3)

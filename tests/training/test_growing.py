@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from whyresnets import bed, data
+from whyresnets.measures import jacobian
 from whyresnets.nets.dense import DenseNet
 from whyresnets.nets.surgery import deepened
 from whyresnets.spec import SGD, Spec
@@ -78,7 +79,6 @@ def test_noise_is_as_large_as_it_was_asked_on_every_weight_of_the_units_and_on_n
         ({"alpha": 0.0}, "without scalars"),
         ({"rule": "residual", "skip": "orthogonal"}, "no drawn skip"),
         ({"activation": "tanh"}, "with ReLUs"),
-        ({"grown_from": 0, "noise": 0.1}, "choose grown_from"),
     ],
 )
 def test_what_cannot_grow_is_refused(change, says):
@@ -86,3 +86,26 @@ def test_what_cannot_grow_is_refused(change, says):
         SPEC.but(**change)
     with pytest.raises(ValueError, match="order 'pre'"):
         Spec(bed.Dense(4, order="post", norm="none"), bed.TASK, SGD()).but(grown_from=3)
+
+
+def test_a_net_that_was_not_grown_starts_with_the_same_noise_on_its_own_weights():
+    known, noise = data.load("mnist1d"), {}
+    for weights in ("he", "identity"):
+        spec = SPEC.but(grown_from=0, weights=weights)
+        plain, noisy = (begin(spec.but(noise=size), 3, known).params for size in (0.0, 0.5))
+        assert all(torch.equal(plain[name], noisy[name]) for name in plain if not name[0].isdigit())
+        noise[weights] = noisy["2.weight"] - plain["2.weight"]
+        assert noise[weights].std().item() == pytest.approx(0.5 * (2 / SPEC.net.width) ** 0.5, rel=0.3)
+    assert torch.allclose(noise["he"], noise["identity"], atol=1e-6)
+    with pytest.raises(ValueError, match="noise is added to the units of a Dense"):
+        Spec(bed.Dense(4, order="post", norm="none"), bed.TASK, SGD()).but(noise=0.1)
+
+
+def test_directions_are_counted_before_training_where_a_net_was_grown_too():
+    spec = SPEC.but(directions=(0, SPEC.optimiser.steps))
+    run = train(spec, 3)
+    begun = begin(spec, 3, data.load("mnist1d"))
+    grow([(spec, 3)], [begun], data.load("mnist1d"), "cpu")
+    expected = jacobian.directions(begun.net, begun.params, begun.train_set[0][:256], 2)
+    assert run["directions"].shape == (2,) and run["directions"][0] == pytest.approx(expected.item(), rel=1e-4)
+    assert run["directions"][1] != run["directions"][0]

@@ -188,8 +188,8 @@ class Dense:
     eps : added to each variance
     gain : factor on the initial weights of the units or hidden layers
     activation : phi: "relu", "tanh", "abs" (the absolute value) or "linear" (none)
-    weights : of the units or hidden layers: "he" (normal) or "orthogonal"; in the order "post" also "glorot" or
-        "identity" (with a tenth of Glorot's noise)
+    weights : of the units or hidden layers: "he" (normal), "orthogonal" or "identity" (in the order "post" with a tenth
+        of Glorot's noise); in the order "post" also "glorot"
     order : "pre" or "post"
     skip : what a unit receives around its layer, S x: "identity" (from the unit of the same number), "common" (all the
         same: the sum over all units, over sqrt(D)), "opposite" (the same with alternating sign), "spared" (as
@@ -198,8 +198,10 @@ class Dense:
         skip vectors, its rows, each repeated as often as fits, with a tenth of noise), "whitened" (the orthogonal
         matrix nearest to those copies) or "turned" (the copies after a rotation: no vector is repeated, the singular
         values are the same)
-    skip_condition : condition number of the matrices of the skip "orthogonal": their singular values are evenly spaced
-        on the logarithm, of mean square 1, between two random rotations; 1: a rotation
+    skip_condition : condition number of the matrices of the skip "orthogonal", of singular values between two random
+        rotations, of mean square 1; 1: a rotation
+    skip_small : how many of these singular values are small: they are 1 / ``skip_condition`` of the others; 0: all are
+        evenly spaced on the logarithm
     distinct : how many skip vectors are repeated
     cancelled : in the order "post", what is taken off the initial weights wherever there is a skip: nothing (""), the
         skip's matrix S ("own") or S with its rows moved on by one ("next": from each unit the skip of another). Under
@@ -231,6 +233,7 @@ class Dense:
     order: str = "pre"
     skip: str = "identity"
     skip_condition: float = 1.0
+    skip_small: int = 0
     distinct: int = 1
     cancelled: str = ""
     forward_gain: float | None = None
@@ -247,6 +250,7 @@ class Dense:
         checks.keep(self, checks.number, "gain")
         checks.keep(self, checks.number, "eps", above=0)
         checks.keep(self, checks.number, "skip_condition", least=1)
+        checks.keep(self, checks.whole, "skip_small")
         checks.keep(self, checks.number_or_none, "alpha")
         checks.keep(self, checks.number_or_none, "forward_gain", above=0)
         self._refuse_in_pre() if self.order == "pre" else self._refuse_in_post()
@@ -261,11 +265,13 @@ class Dense:
             raise ValueError(f"a skip {self.skip!r} repeats no vectors: choose 'copies', or leave distinct at 1")
         if self.skip_condition > 1 and self.skip != "orthogonal":
             raise ValueError(f"a skip {self.skip!r} has the condition number it has: choose 'orthogonal', or leave it")
+        if self.skip_small and (self.skip_condition == 1 or self.skip_small >= self.width):
+            raise ValueError(f"skip_small {self.skip_small}: choose a skip_condition > 1, and fewer than {self.width}")
 
     def _refuse_in_pre(self) -> None:
         checks.keep(self, checks.one_of, "rule", choices=tuple(RULES))
         checks.keep(self, checks.one_of, "norm", choices=NORMS)
-        checks.keep(self, checks.one_of, "weights", choices=("he", "orthogonal"))
+        checks.keep(self, checks.one_of, "weights", choices=("he", "orthogonal", "identity"))
         if (self.cancelled, self.forward_gain) != ("", None):
             raise ValueError("cancelled skips and sizes belong to another order: choose order='post'")
 

@@ -37,7 +37,8 @@ class DenseNet(Dense, Skips, Network):
         shifts 0.
 
         In the order "pre", units have variance 2 / D under a ReLU (He et al. 2015, "Delving deep into rectifiers"),
-        1 / D otherwise; orthogonal ones the same mean square; first and last layer 1 / fan-in (chosen by us).
+        1 / D otherwise; orthogonal ones the same mean square; the identity is what it is; first and last layer
+        1 / fan-in (chosen by us).
 
         In the order "post", 2 / (before + after) (Glorot and Bengio 2010), also in the last layer; or 2 / before (He et
         al.); orthogonal ones have the mean square of the latter under a ReLU, half of it otherwise.
@@ -79,12 +80,9 @@ class DenseNet(Dense, Skips, Network):
         def draw(rows: int, columns: int) -> Tensor:
             return torch.randn(rows, columns, generator=generator, dtype=dtype)
 
-        size = self.gain * math.sqrt(2 if self.activation == "relu" else 1)
         params["stem.weight"] = draw(self.width, self.features) * self.features**-0.5
         for name, *_ in self.units:
-            weight = draw(self.width, self.width)
-            weight = random_rotation(weight) if self.weights == "orthogonal" else weight * self.width**-0.5
-            params[f"{name}.weight"] = size * weight
+            params[f"{name}.weight"] = self._unit_sized(draw(self.width, self.width))
             if self.norm == "sum":
                 normalisation(params, running, f"{name}.sum", self.width, dtype, "batch")
             else:
@@ -98,6 +96,13 @@ class DenseNet(Dense, Skips, Network):
             for name, *_ in self.units:
                 params[f"{name}.skip.fixed"] = self._drawn(generator, dtype)
         return params, running
+
+    def _unit_sized(self, weight: Tensor) -> Tensor:
+        """Standard normal ``weight`` (D, D), made into a unit's initial weights in the order "pre"."""
+        if self.weights == "identity":
+            return self.gain * torch.eye(self.width, dtype=weight.dtype)
+        size = self.gain * math.sqrt(2 if self.activation == "relu" else 1)
+        return size * (random_rotation(weight) if self.weights == "orthogonal" else weight * self.width**-0.5)
 
     def _pre(
         self,

@@ -22,6 +22,7 @@ class Skips(Network):
     features: int
     skip: str
     skip_condition: float
+    skip_small: int
     distinct: int
     forward_gain: float | None
 
@@ -79,7 +80,11 @@ class Skips(Network):
 
     def _stretched(self, rotation: Tensor, generator: torch.Generator) -> Tensor:
         """A rotation after a stretching after a random rotation, (D, D), of the norm of one rotation (ours)."""
-        values = torch.logspace(0, -math.log10(self.skip_condition), self.width, dtype=rotation.dtype)
+        if self.skip_small:
+            values = torch.ones(self.width, dtype=rotation.dtype)
+            values[-self.skip_small :] /= self.skip_condition
+        else:
+            values = torch.logspace(0, -math.log10(self.skip_condition), self.width, dtype=rotation.dtype)
         other = random_rotation(torch.randn(self.width, self.width, generator=generator, dtype=rotation.dtype))
         return rotation * (values / values.square().mean().sqrt()) @ other
 

@@ -1,6 +1,5 @@
 """Nets that start where a shallower one ended, as deep nets of the same function, and with noise on that."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from whyresnets.nets.surgery import deepened
 from whyresnets.spec import Readings, Spec
 from whyresnets.training.descent import descend
 from whyresnets.training.readings import READ_EXAMPLES, Found
-from whyresnets.training.start import Start, begin, generator, some
+from whyresnets.training.start import Start, add_noise, begin, some
 
 
 def shallower(spec: Spec) -> Spec:
@@ -40,11 +39,7 @@ def grow(jobs: Sequence[tuple[Spec, int]], starts: Sequence[Start], known: data.
     for (spec, seed), end, start in zip(jobs, shallow, starts, strict=True):
         examples = some(start.train_set, READ_EXAMPLES)
         net, params, running = deepened(end.net, end.params, end.running, spec.net.depth, start.train_set[0])
-        drawn, size = generator(seed, "noise"), spec.task.noise * net.gain * math.sqrt(2 / net.width)
-        for name, *_ in net.units:
-            weight = params[f"{name}.weight"]
-            noise = torch.randn(weight.shape, generator=drawn, dtype=weight.dtype).to(weight.device)
-            params[f"{name}.weight"] = weight + size * noise
+        add_noise(net, params, spec.task.noise, seed)
         start.params.update(params)
         start.running.update(running)
         losses = {"shallow_loss": loss_and_error(end.net, end.params, *examples)[0]}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from whyresnets.measures import curvature
+from whyresnets.measures import curvature, jacobian
 from whyresnets.measures.convolution import condition_number
 from whyresnets.measures.losses import loss_and_error, mean_loss
 from whyresnets.measures.signals import (
@@ -28,6 +28,7 @@ from whyresnets.spec import Spec
 from whyresnets.training.start import Start, some
 
 SIGNAL_EXAMPLES = 256  # of the training set, for the signals by layer; chosen by us
+DIRECTIONS_OF = 2  # training examples, each with a Jacobian of its own (chosen by us)
 FOLLOWED_EXAMPLES = 5000  # of each set at most, for losses and errors on the way (chosen by us: a tenth of an epoch)
 READ_EXAMPLES = 10_000  # of the training set at most, for losses and errors; as many as CIFAR-10 has to test (ours)
 
@@ -88,6 +89,12 @@ def _of_dense(spec: Spec, run: Start) -> Found:
 
 
 WATCHED = {"conv": _gradients, "dense": _of_dense}
+
+
+def directions(spec: Spec, run: Start, _curve: Tensor) -> Found:
+    """How many directions of the first state reach the last; the mean over a few training examples."""
+    few, _ = some(run.train_set, SIGNAL_EXAMPLES)
+    return {"directions": jacobian.directions(run.net, run.params, few, DIRECTIONS_OF).cpu()}
 
 
 def condition(spec: Spec, run: Start, _curve: Tensor) -> Found:
@@ -151,6 +158,7 @@ READINGS = {
     "always": (Reading("end", losses),),
     "signals": (Reading("end", signals),),
     "watch": (Reading("steps", watched, "watched_"), Reading("end", condition), Reading("end", capped_curve)),
+    "directions": (Reading("steps", directions),),
     "follow": (Reading("steps", followed_losses, "followed_"), Reading("steps", followed_layers, "followed_")),
     "spectra": (Reading("steps", spectra),),
     "point": (Reading("every step", distance),),

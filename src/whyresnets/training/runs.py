@@ -28,7 +28,8 @@ class Runs:
     ``hessian_zeros`` (S, K), ``hessian_degenerate`` and ``hessian_negative`` (S, K, E), the same of
     ``gauss_newton``, and ``spectra_loss`` (S, K), the training loss then; ``distance`` (S, T) is that from the
     point, before each step. Of a net that was grown, ``shallow_loss`` (S,) is the training loss of the shallower one at
-    its end, ``grown_loss`` (S,) that of what training starts from. At the K steps of ``follow``, all of it named
+    its end, ``grown_loss`` (S,) that of what training starts from. ``directions`` (S, K): at the K steps of that name,
+    how many directions of the first state reach the last. At the K steps of ``follow``, all of it named
     ``followed_...``: losses and errors (S, K) of 5,000 examples at most; and of 256 training examples
     ``state_gradient_norm``, ``state_std`` (S, K, L + 1), ``weight_gradient_norm``, ``weight_norm`` (S, K, weights),
     ``response_std``, ``scale_rms`` and ``multiplier``, see :mod:`whyresnets.measures.signals`.

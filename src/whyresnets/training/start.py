@@ -1,6 +1,7 @@
 """Everything that a seed draws before training: weights, the order of the examples, targets, and a place to start."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,9 +113,21 @@ def _initial(spec: Spec, seed: int, net: Net, x: Tensor) -> tuple[Params, Params
         net.measure_frozen(params, x)
     if getattr(net, "forward_gain", None) is not None:
         net.measure_size(params, x)
+    if task.noise and not task.grown_from:
+        add_noise(net, params, task.noise, seed)
     if spec.optimiser.bias_pull:
         params |= _bias_targets(spec, seed, params)
     return params, running
+
+
+def add_noise(net: Net, params: Params, noise: float, seed: int) -> None:
+    """Add, in place, to each weight of the units ``noise`` times what is drawn there for a ReLU (He et al. 2015)."""
+    drawn, size = generator(seed, "noise"), noise * net.gain * math.sqrt(2 / net.width)
+    for name, *_ in net.units:
+        weight = params[f"{name}.weight"]
+        params[f"{name}.weight"] = weight + size * torch.randn(weight.shape, generator=drawn, dtype=weight.dtype).to(
+            weight.device
+        )
 
 
 def _layout(p: Tensor) -> torch.memory_format:
