@@ -162,10 +162,10 @@ def answers() -> dict[str, tuple[tuple, object]]:
         "singularities.page.check_count": ((), 3),
         "singularities.page.check_way": ((), way_out()),
         "singularities.page.check_design": ((), "different"),
-        "within_reach.page.check_product": ((), 48),
-        "within_reach.page.check_condition": (
+        "within_reach.page.check_participation": ((), 9.15),
+        "within_reach.page.check_between": (
             (),
-            ended(arms["within_reach"]["condition 3"].but(skip_condition=5.0), 0.45),
+            ended(arms["within_reach"]["56 of 64 at 1/10"].but(skip_small=32), 0.5),
         ),
         "within_reach.page.check_design": ((), "norm"),
         "elimination.page.check_decades": ((), 19 * math.log10(2) / 2),

@@ -39,8 +39,10 @@ KINDS = {
     # Within reach
     "rotated shortcut": Kind("shortcut through a rotation", GREEN, "Q x + f(x), Q orthogonal"),
     "stretched shortcut": Kind("shortcut of a condition number", PURPLE, "M x + f(x), M of the norm of a rotation"),
+    "lowered shortcut": Kind("shortcut that makes some directions small", SKY, "M x + f(x), M of one norm"),
+    "shallow plain": Kind("shallow plain net", BROWN, "f(x)"),
+    "identity start": Kind("plain, units start as the identity", ORANGE, "f(x), W = I at the start"),
     "grown plain": Kind("plain, grown from a shallow net", VERMILION, "f(x), f = x at the start, and noise"),
-    "grown residual": Kind("residual, grown from a shallow net", BLUE, "x + f(x), f = 0 at the start, and noise"),
     "frozen branches": Kind("branches never trained", GREY, "S x + f(x), f fixed"),
     "linear model": Kind("linear model", BROWN),
     "one hidden layer": Kind("one hidden layer", ORANGE),

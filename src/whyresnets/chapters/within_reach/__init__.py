@@ -1,7 +1,7 @@
 """Within reach: a deep plain net contains the shallow one and does not find it, and what a skip must be then."""
 
 from whyresnets.chapter import Chapter
-from whyresnets.chapters.within_reach.arms import GRID, LAPTOP, NOISES, grown
+from whyresnets.chapters.within_reach.arms import GRID, LAPTOP
 from whyresnets.chapters.within_reach.claims import CLAIMS
 
 CHAPTER = Chapter(
@@ -10,7 +10,6 @@ CHAPTER = Chapter(
     builds_on="gradient descent, orthogonal matrices, batch normalisation",
     claims=CLAIMS,
     laptop=LAPTOP,
-    shown=tuple(grown("plain", noise) for noise in NOISES),
     grid=GRID,
     compact=True,
 )

@@ -6,6 +6,15 @@ from whyresnets.claims.effects import nats, quantity
 from whyresnets.training.runs import Runs
 
 
+@quantity("directions that reach the last state, before training")
+def directions(runs: Runs) -> np.ndarray:
+    """How many directions of the first state reach the last before training, of D (S,).
+
+    See :func:`whyresnets.measures.jacobian.directions`. Source: ours.
+    """
+    return runs["directions"][:, 0]
+
+
 @quantity("training loss before growing", nats)
 def shallow_loss(runs: Runs) -> np.ndarray:
     """Training loss of the shallower net from which a net is grown, at its end, in nats (S,).

@@ -8,18 +8,25 @@ from whyresnets.chapters.within_reach import CHAPTER, arms, effects
 from whyresnets.claims.quantities import CHANCE, training_loss
 from whyresnets.training.runs import Runs
 
+Recorded = Mapping[str, Runs]
+
 # --- What the figures show ----------------------------------------------------------------------
 
-BEFORE, AFTER = "Before training", "Trained from there"
+BEFORE, AFTER = "Before training", "After 600 steps in all"
 READINGS = {BEFORE: effects.grown_loss, AFTER: training_loss}
-_LINES = {
-    "plain": {noise: arms.grown("plain", noise) for noise in arms.NOISES if noise},
-    "residual": {noise: arms.grown("residual", noise) for noise in arms.RESIDUAL_NOISES if noise},
+_GROWN = {noise: arms.grown(noise) for noise in arms.NOISES if noise}
+_UNTAUGHT = {noise: arms.untaught(noise) for noise in arms.NOISES if noise}
+WITH, WITHOUT = "grown from the solution", "identity start, no solution"
+BY_NOISE = {BEFORE: {WITH: _GROWN}, AFTER: {WITH: _GROWN, WITHOUT: _UNTAUGHT}}  # title -> label -> noise -> arm
+
+_SHORTCUTS = {
+    "all directions spread": [arms.conditioned(condition) for condition in arms.CONDITIONS],
+    "some directions small": [arms.lowered(*few) for few in arms.SMALL],
+    "identity": [arms.IDENTITY],
+    "no shortcut": [arms.PLAIN],
+    "no shortcut, W = I at the start": ["identity start"],
 }
-BY_NOISE = {BEFORE: _LINES, AFTER: _LINES}  # title -> label -> noise -> arm
-_TRAINED = {condition: arms.conditioned(condition) for condition in arms.CONDITIONS}
-_FROZEN = {condition: f"{arms.conditioned(condition)}, frozen" for condition in (1, 1000)}
-BY_CONDITION = {"Trained": {"S x + f(x)": _TRAINED}, "Branches never trained": {"the same, frozen": _FROZEN}}
+_STARTS = {WITH: [arms.grown(noise) for noise in arms.NOISES], WITHOUT: [arms.untaught(n) for n in arms.NOISES]}
 
 
 class Words(str):
@@ -29,73 +36,104 @@ class Words(str):
         return str(self)
 
 
-def means(recorded: Mapping[str, Runs], *names: str) -> list[float]:
+def loss(recorded: Recorded, *names: str) -> list[float]:
     """Mean training loss of the arms called ``names``, in nats."""
     return [float(training_loss(recorded[name]).mean()) for name in names]
 
 
-def marks(recorded: Mapping[str, Runs]) -> dict[str, float]:
-    """Name -> loss of what a grown net is held against, in nats: the shallow net's and chance."""
-    return {"plain shallow net": means(recorded, f"plain-{arms.SHALLOW}")[0], "chance": CHANCE}
+def kept(recorded: Recorded, *names: str) -> list[float]:
+    """Mean number of directions that reach the last state before training, of the arms called ``names``, of 64."""
+    return [float(effects.directions(recorded[name]).mean()) for name in names]
 
 
-def answer(recorded: Mapping[str, Runs]) -> Words:
+def by_directions(recorded: Recorded) -> dict[str, dict[str, dict[float, str]]]:
+    """Title -> label -> directions that a start keeps (mean over seeds) -> arm."""
+    panels = {"300 steps": _SHORTCUTS, AFTER: _STARTS}
+    return {
+        title: {label: dict(sorted(zip(kept(recorded, *names), names, strict=True))) for label, names in lines.items()}
+        for title, lines in panels.items()
+    }
+
+
+def marks(recorded: Recorded) -> dict[str, float]:
+    """Name -> loss of what the nets are held against, in nats."""
+    shallow, hidden = loss(recorded, arms.SHALLOW_NET, arms.ONE_HIDDEN)
+    return {"4 units, 300 steps": shallow, "one hidden layer": hidden}
+
+
+# --- What the page says of the record ---------------------------------------------------------------
+
+
+def answer(recorded: Recorded) -> Words:
     """The chapter's answer, with the numbers of the record."""
-    nets = arms.PLAIN, arms.grown("plain", 0.0), f"plain-{arms.SHALLOW}", arms.ORTHOGONAL, arms.STRETCHED
-    searched, built, shallow, orthogonal, stretched = means(recorded, *nets)
+    deep, shallow, late = loss(recorded, arms.PLAIN, arms.SHALLOW_NET, arms.longer(arms.PLAIN, 10))
+    plain, identity, rotated = kept(recorded, arms.PLAIN, arms.IDENTITY, arms.ORTHOGONAL)
     return Words(
-        f"**Containing a solution is not having it within reach.** The plain net of {arms.UNITS} units ends at "
-        f"{searched:.2f} nats; started at the solution of {arms.SHALLOW} units ({shallow:.2f}), the same net goes on "
-        f"to {built:.2f}. And what a shortcut must be is well conditioned, not the identity: a fixed rotation in its "
-        f"place ends at {orthogonal:.2f}, a matrix of the same norm with condition number 1,000 at {stretched:.2f}."
+        f"**It finds it late, because its start lets too little through.** After 300 steps the plain net of "
+        f"{arms.UNITS} units ends at a training loss of {deep:.2f} nats, that of {arms.SHALLOW} units at "
+        f"{shallow:.2f}; after 3,000 steps the deep one is at {late:.3f}. Its first state can change in 64 directions. "
+        f"Before training, {plain:.1f} of them reach the last state of the plain net, {identity:.1f} with identity "
+        f"shortcuts, {rotated:.1f} with random rotations in their place."
     )
 
 
-def noise_in_words(recorded: Mapping[str, Runs]) -> Words:
-    """What the figure of the noise shows, with the numbers of the record."""
-    shallow, *_ = means(recorded, f"plain-{arms.SHALLOW}")
-    noisy = {noise: recorded[arms.grown("plain", noise)] for noise in (0.1, 0.3, 1.0)}
-    start = {noise: float(effects.grown_loss(runs).mean()) for noise, runs in noisy.items()}
-    end = {noise: float(training_loss(runs).mean()) for noise, runs in noisy.items()}
+def starts_in_words(recorded: Recorded) -> Words:
+    """What the figure of the starts shows, with the numbers of the record."""
+    built, again, once = loss(recorded, arms.grown(0.0), arms.SHALLOW_AGAIN, arms.SHALLOW_TWICE)
+    untaught, drawn = loss(recorded, arms.untaught(0.0), "plain, 600 steps")
+    with_1, without_1 = loss(recorded, arms.grown(1.0), arms.untaught(1.0))
+    lost = float(effects.grown_loss(recorded[arms.grown(0.3)]).mean())
+    (back,) = loss(recorded, arms.grown(0.3))
     return Words(
-        f"The function is lost long before the way to it. Noise of 0.1 of a drawn weight lifts the loss from "
-        f"{shallow:.2f} to {start[0.1]:.2f} nats, noise of 0.3 to {start[0.3]:.2f} (a guess: {CHANCE:.2f}); from both "
-        f"places training ends far below the shallow net, at {end[0.1]:.2f} and {end[0.3]:.2f}. Only noise as large as "
-        f"a drawn weight puts it out of reach: {end[1.0]:.2f}. So a ball of good starts surrounds the solution, and "
-        "weights as they are drawn lie outside."
+        f"Noise of 0.3 of a drawn weight destroys the function, from {loss(recorded, arms.SHALLOW_NET)[0]:.2f} to "
+        f"{lost:.2f} nats (a guess costs {CHANCE:.2f}), and training ends at {back:.2f} all the same. So was it near "
+        f"enough to the solution? No: units that start as the identity, with no solution anywhere, end at "
+        f"{untaught:.2f} after as many steps, the grown net without noise at {built:.2f}, weights as they are drawn at "
+        f"{drawn:.2f}. With noise as large as a drawn weight the solution is even worth less than none ({with_1:.2f} "
+        f"against {without_1:.2f}). And the solution does not make the deep net better than the shallow one: trained "
+        f"on for as long, 4 units end at {again:.2f}, or at {once:.2f} if the rate falls once only."
     )
 
 
-def shortcuts_in_words(recorded: Mapping[str, Runs]) -> Words:
-    """What the figure of the shortcuts shows, with the numbers of the record."""
-    nets = arms.IDENTITY, arms.ORTHOGONAL, arms.STRETCHED, arms.PLAIN, arms.ONE_HIDDEN, f"{arms.ORTHOGONAL}, frozen"
-    identity, orthogonal, stretched, plain, hidden, frozen = means(recorded, *nets)
+def directions_in_words(recorded: Recorded) -> Words:
+    """What the figure of the directions shows, and what trained branches add, with the numbers of the record."""
+    most, few = arms.lowered(1, 1000), arms.lowered(56, 10)
+    nets = arms.ORTHOGONAL, arms.IDENTITY, most, few, arms.STRETCHED, arms.PLAIN
+    (rotated, identity, one, many, spread, plain), counts = loss(recorded, *nets), kept(recorded, *nets)
+    baselines = f"{most}, frozen", f"{few}, frozen", arms.LINEAR, arms.ONE_HIDDEN
+    frozen, frozen_too, linear, hidden = loss(recorded, *baselines)
     return Words(
-        f"Rotations do not do worse than the identity, as the first story says, but better: {orthogonal:.2f} against "
-        f"{identity:.2f} nats. From there on the loss rises with the condition number alone, to {stretched:.2f} at "
-        f"1,000: no better than no shortcut ({plain:.2f}), and worse than one hidden layer ({hidden:.2f}). And it is "
-        f"the blocks that train: around branches that stay as they were drawn, rotations end at {frozen:.2f}."
+        f"From right to left the loss rises: rotations keep {counts[0]:.1f} directions and end at {rotated:.2f} nats, "
+        f"the identity {counts[1]:.1f} and {identity:.2f}, singular values spread over a factor of 1,000 "
+        f"{counts[4]:.1f} and {spread:.2f}, the plain net {counts[5]:.1f} and {plain:.2f}. And it is not the condition "
+        f"number: 1,000 does no harm where one direction of 64 is small ({counts[2]:.1f} directions, {one:.2f} nats), "
+        f"and 10 ruins the net where 56 are ({counts[3]:.1f}, {many:.2f}).\n\n"
+        f"With one small direction, branches that are never trained end at {frozen:.2f} nats, a linear model at "
+        f"{linear:.2f}, one hidden layer at {hidden:.2f}: all above {one:.2f}. With 56 small ones the net that trains "
+        f"({many:.2f}) is not below one hidden layer; its frozen twin ends at {frozen_too:.2f}."
     )
 
 
 # --- Self-checks of the exercises ---------------------------------------------------------------
 
 
-def check_product(answer: Any) -> str:
-    """Exercise 1: log10 of how much 16 shortcuts of condition number 1,000 could stretch one direction; a sentence."""
-    right = "aligned, 16 matrices multiply to a condition number of ten to the {:.0f}."
-    return exercises.check_number(answer, 48, 0.5, right, "condition numbers multiply at most. Take log10.")
+def check_participation(answer: Any) -> str:
+    """Exercise 1: how many directions a matrix with 56 of 64 singular values at 1/10 of the others keeps."""
+    squares = [1.0] * 8 + [0.01] * 56
+    right = sum(squares) ** 2 / sum(s * s for s in squares)
+    said = "56 small directions count for about one in all; one small direction of 64 costs one."
+    return exercises.check_number(answer, right, 0.1, said, "square the singular values first: 8 are 1, 56 are 0.01.")
 
 
-def check_condition(answer: Any) -> str:
-    """Exercise 2: runs of the fixed shortcut with condition number 5, otherwise like that of 3; a sentence back."""
-    recorded = CHAPTER.recorded()
-    spec = recorded["condition 3"].spec.but(skip_condition=5.0)
-    ends = {f"a condition number of {c}": recorded[arms.conditioned(c)] for c in (3, 10)}
-    return exercises.check_between(answer, spec, "skip_condition to 5.0", ends)
+def check_between(answer: Any) -> str:
+    """Exercise 2: runs of the shortcut with 32 of 64 directions at 1/10; a sentence back."""
+    recorded, few = CHAPTER.recorded(), arms.lowered(56, 10)
+    spec = recorded[few].spec.but(skip_small=32)
+    ends = {f"{count} small directions": recorded[arms.lowered(count, 10)] for count in (1, 56)}
+    return exercises.check_between(answer, spec, "skip_small to 32", ends)
 
 
 def check_design(answer: Any) -> str:
-    """Exercise 3: which one number of the shortcut to keep while its condition number changes; a sentence back."""
+    """Exercise 3: which one number of the shortcut to keep while its singular values change; a sentence back."""
     why = "it is 1 for one vector only. What says how much of all directions together is handed on?"
     return exercises.check_choice(answer, "norm", {"largest singular value": why})
