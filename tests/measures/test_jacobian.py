@@ -45,6 +45,7 @@ def test_directions_are_counted_by_the_participation_ratio_of_squared_singular_v
     matrix = torch.randn(5, 7, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     squares = torch.linalg.svdvals(matrix).square()
     assert torch.allclose(participation(matrix), squares.sum() ** 2 / squares.square().sum())
+    assert participation(torch.zeros(5, 7)) == 0
 
 
 def test_rotations_keep_all_directions_and_a_stretched_matrix_few():

@@ -124,13 +124,15 @@ def against(
     marks: Mapping[str, float],
     between: tuple[float, float],
     legend: str = "best",
+    at: Sequence[float] = (),
     *,
     kinds: Kinds,
 ) -> Figure:
     """``reading`` (S,), which ``says`` what it is, against a number, one panel a title, same axes, logarithmic.
 
     ``panels`` maps title -> label -> number -> arm; ``what`` names the number; dotted: the named ``marks``. Dots:
-    recorded seeds; rings: this run. ``reading`` may be another one in each panel, by title.
+    recorded seeds; rings: this run. ``reading`` may be another one in each panel, by title. The abscissa has numbers
+    ``at`` these places; unless said, at those of the arms.
     """
     figure, shown = style.grid(panels, 3.4, 3.9, sharey=True)
     for axis, title, lines in shown:
@@ -148,7 +150,7 @@ def against(
             axis.text(1.0, height, f"{name} ", transform=over, fontsize=8, ha="right", va="bottom")
         axis.set(title=title, xscale="log", xlabel=what, yscale="log", ylim=between)
         ticks = sorted({x for arms in lines.values() for x in arms})
-        style.ticks_at(axis, ticks if len(ticks) < 7 else ticks[::2])
+        style.ticks_at(axis, at or (ticks if len(ticks) < 7 else ticks[::2]))
         style.plain_numbers(axis.yaxis)
         style.name_lines(axis, legend)
     figure.axes[0].set_ylabel(says)

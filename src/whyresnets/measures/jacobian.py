@@ -26,7 +26,7 @@ def directions(net: Network, params: Params, x: Tensor, examples: int = 4) -> Te
     """How many directions of the first state reach the last one, (); the mean over the first ``examples`` of ``x``.
 
     With s_i the singular values of :func:`end_to_end`: (sum of s_i^2)^2 / sum of s_i^4, the participation ratio of
-    their squares. D if all are equal, 1 if one of them outweighs all others. In float64. Source: ours, after the
+    their squares. D if all are equal, 1 if one of them outweighs all others, 0 if nothing arrives. In float64. Source: ours, after the
     dynamical isometry of Saxe et al. 2014.
     """
     exact = {name: p.double() for name, p in params.items()}
@@ -34,10 +34,11 @@ def directions(net: Network, params: Params, x: Tensor, examples: int = 4) -> Te
 
 
 def participation(matrix: Tensor) -> Tensor:
-    """The participation ratio of the squared singular values of a matrix, ().
+    """The participation ratio of the squared singular values of a matrix, (); 0 if all are 0.
 
     >>> participation(torch.diag(torch.tensor([3.0, 3.0, 0.0])))
     tensor(2.)
     """
     squares = matrix.T @ matrix
-    return squares.trace().square() / squares.square().sum()
+    fourth = squares.square().sum()
+    return torch.where(fourth > 0, squares.trace().square() / fourth, fourth)

@@ -112,7 +112,7 @@ for arm in (*GROWN[2:4], *NOISY[1:3]):
 
 # --- All, with the directions counted where the page shows them ----------------------------------
 
-COUNTED = (PLAIN, SHALLOW_NET, "identity start", IDENTITY, *(conditioned(c) for c in CONDITIONS))
+COUNTED = (PLAIN, SHALLOW_NET, "identity start", untaught(0.0), IDENTITY, *(conditioned(c) for c in CONDITIONS))
 COUNTED += (*(lowered(*few) for few in SMALL), *(arm.name for arm in GROWN), *(arm.name for arm in NOISY))
 _ALL = (*(Arm(name, spec.but(rate=BEST[name]), kind) for name, (kind, spec) in NETS.items()), *NOISY, *GROWN, AGAIN)
 REDRAWN = Arm(f"{IDENTITY}, drawn again", NETS[IDENTITY][1].but(rate=BEST[IDENTITY], draw=1), "residual")

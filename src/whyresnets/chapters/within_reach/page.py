@@ -6,6 +6,7 @@ from typing import Any
 from whyresnets import exercises
 from whyresnets.chapters.within_reach import CHAPTER, arms, effects
 from whyresnets.claims.quantities import CHANCE, training_loss
+from whyresnets.report import Words, mean_losses
 from whyresnets.training.runs import Runs
 
 Recorded = Mapping[str, Runs]
@@ -29,18 +30,6 @@ _SHORTCUTS = {
 _STARTS = {WITH: [arms.grown(noise) for noise in arms.NOISES], WITHOUT: [arms.untaught(n) for n in arms.NOISES]}
 
 
-class Words(str):
-    """Markdown whose numbers come from a record; a notebook shows it as text."""
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
-
-
-def loss(recorded: Recorded, *names: str) -> list[float]:
-    """Mean training loss of the arms called ``names``, in nats."""
-    return [float(training_loss(recorded[name]).mean()) for name in names]
-
-
 def kept(recorded: Recorded, *names: str) -> list[float]:
     """Mean number of directions that reach the last state before training, of the arms called ``names``, of 64."""
     return [float(effects.directions(recorded[name]).mean()) for name in names]
@@ -57,7 +46,7 @@ def by_directions(recorded: Recorded) -> dict[str, dict[str, dict[float, str]]]:
 
 def marks(recorded: Recorded) -> dict[str, float]:
     """Name -> loss of what the nets are held against, in nats."""
-    shallow, hidden = loss(recorded, arms.SHALLOW_NET, arms.ONE_HIDDEN)
+    shallow, hidden = mean_losses(recorded, arms.SHALLOW_NET, arms.ONE_HIDDEN)
     return {"4 units, 300 steps": shallow, "one hidden layer": hidden}
 
 
@@ -66,7 +55,7 @@ def marks(recorded: Recorded) -> dict[str, float]:
 
 def answer(recorded: Recorded) -> Words:
     """The chapter's answer, with the numbers of the record."""
-    deep, shallow, late = loss(recorded, arms.PLAIN, arms.SHALLOW_NET, arms.longer(arms.PLAIN, 10))
+    deep, shallow, late = mean_losses(recorded, arms.PLAIN, arms.SHALLOW_NET, arms.longer(arms.PLAIN, 10))
     plain, identity, rotated = kept(recorded, arms.PLAIN, arms.IDENTITY, arms.ORTHOGONAL)
     return Words(
         f"**It finds it late, because its start lets too little through.** After 300 steps the plain net of "
@@ -79,14 +68,14 @@ def answer(recorded: Recorded) -> Words:
 
 def starts_in_words(recorded: Recorded) -> Words:
     """What the figure of the starts shows, with the numbers of the record."""
-    built, again, once = loss(recorded, arms.grown(0.0), arms.SHALLOW_AGAIN, arms.SHALLOW_TWICE)
-    untaught, drawn = loss(recorded, arms.untaught(0.0), "plain, 600 steps")
-    with_1, without_1 = loss(recorded, arms.grown(1.0), arms.untaught(1.0))
+    built, again, once = mean_losses(recorded, arms.grown(0.0), arms.SHALLOW_AGAIN, arms.SHALLOW_TWICE)
+    untaught, drawn = mean_losses(recorded, arms.untaught(0.0), "plain, 600 steps")
+    with_1, without_1 = mean_losses(recorded, arms.grown(1.0), arms.untaught(1.0))
     lost = float(effects.grown_loss(recorded[arms.grown(0.3)]).mean())
-    (back,) = loss(recorded, arms.grown(0.3))
+    shallow, back = mean_losses(recorded, arms.SHALLOW_NET, arms.grown(0.3))
     return Words(
-        f"Noise of 0.3 of a drawn weight destroys the function, from {loss(recorded, arms.SHALLOW_NET)[0]:.2f} to "
-        f"{lost:.2f} nats (a guess costs {CHANCE:.2f}), and training ends at {back:.2f} all the same. So was it near "
+        f"Noise of 0.3 of a drawn weight destroys the function, from {shallow:.2f} to {lost:.2f} nats "
+        f"(a guess costs {CHANCE:.2f}), and training ends at {back:.2f} all the same. So was it near "
         f"enough to the solution? No: units that start as the identity, with no solution anywhere, end at "
         f"{untaught:.2f} after as many steps, the grown net without noise at {built:.2f}, weights as they are drawn at "
         f"{drawn:.2f}. With noise as large as a drawn weight the solution is even worth less than none ({with_1:.2f} "
@@ -99,9 +88,9 @@ def directions_in_words(recorded: Recorded) -> Words:
     """What the figure of the directions shows, and what trained branches add, with the numbers of the record."""
     most, few = arms.lowered(1, 1000), arms.lowered(56, 10)
     nets = arms.ORTHOGONAL, arms.IDENTITY, most, few, arms.STRETCHED, arms.PLAIN
-    (rotated, identity, one, many, spread, plain), counts = loss(recorded, *nets), kept(recorded, *nets)
+    (rotated, identity, one, many, spread, plain), counts = mean_losses(recorded, *nets), kept(recorded, *nets)
     baselines = f"{most}, frozen", f"{few}, frozen", arms.LINEAR, arms.ONE_HIDDEN
-    frozen, frozen_too, linear, hidden = loss(recorded, *baselines)
+    frozen, frozen_too, linear, hidden = mean_losses(recorded, *baselines)
     return Words(
         f"From right to left the loss rises: rotations keep {counts[0]:.1f} directions and end at {rotated:.2f} nats, "
         f"the identity {counts[1]:.1f} and {identity:.2f}, singular values spread over a factor of 1,000 "
