@@ -65,7 +65,11 @@ def differ() -> Callable:
 
     def names(arms: dict, one: str, other: str) -> set[str]:
         first, second = (arms[arm].flat() for arm in (one, other))
-        return {name for name in first | second if first.get(name) != second.get(name)} - {"rate", "signals", "directions"}
+        return {name for name in first | second if first.get(name) != second.get(name)} - {
+            "rate",
+            "signals",
+            "directions",
+        }
 
     return names
 
