@@ -53,6 +53,7 @@ VALUES = {
     "whole": [False, True],
     "grown_from": [0, 3, 4, 2],
     "noise": [0.0, 0.5, -1.0],
+    "first_gain": [1.0, 10.0, 0.0],
     "rate": [0.1, 1e-3, 0.0],
     "steps": [1, 0, -1],
     "warmup": [0.0, 0.5, 1.0],

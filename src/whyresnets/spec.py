@@ -38,6 +38,8 @@ class Task:
         (see :func:`whyresnets.nets.surgery.deepened`; 0: no such net, weights start as they are drawn)
     noise : standard deviation of what is added to each weight of the units where training starts, in a Dense of the
         order "pre", relative to that of a weight as it is drawn
+    first_gain : there, factor on the initial weights of the first unit; it falls to 1 at the last, evenly on the
+        logarithm. Where BN follows, the function is the same, and a step is smaller beside larger weights
     """
 
     data: str = "digits"
@@ -50,6 +52,7 @@ class Task:
     whole: bool = False
     grown_from: int = 0
     noise: float = 0.0
+    first_gain: float = 1.0
 
     def __post_init__(self):
         checks.keep(self, checks.one_of, "data", choices=tuple(data.DATASETS))
@@ -59,6 +62,7 @@ class Task:
         checks.keep(self, checks.whole, "draw")
         checks.keep(self, checks.number, "distance", "noise", least=0)
         checks.keep(self, checks.whole, "grown_from")
+        checks.keep(self, checks.number, "first_gain", above=0)
         checks.keep(self, checks.yes_or_no, "augment", "whole")
         if (self.distance or self.whole) and not self.point:
             raise ValueError("distance and whole belong to a point: choose one, such as point='overlap'")
@@ -203,8 +207,12 @@ class Spec:
             self._refuse_extension()
         if self.task.grown_from:
             self._refuse_growth()
-        if self.task.noise and (not isinstance(self.net, Dense) or self.net.order != "pre"):
-            raise ValueError("noise is added to the units of a Dense of the order 'pre': choose that, or leave it")
+        if (self.task.noise or self.task.first_gain != 1) and (
+            not isinstance(self.net, Dense) or self.net.order != "pre"
+        ):
+            raise ValueError(
+                "noise and first_gain change units of a Dense of the order 'pre': choose that, or leave them"
+            )
 
     def _refuse_growth(self) -> None:
         net, grown_from = self.net, self.task.grown_from

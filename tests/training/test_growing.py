@@ -97,8 +97,17 @@ def test_a_net_that_was_not_grown_starts_with_the_same_noise_on_its_own_weights(
         noise[weights] = noisy["2.weight"] - plain["2.weight"]
         assert noise[weights].std().item() == pytest.approx(0.5 * (2 / SPEC.net.width) ** 0.5, rel=0.3)
     assert torch.allclose(noise["he"], noise["identity"], atol=1e-6)
-    with pytest.raises(ValueError, match="noise is added to the units of a Dense"):
+    with pytest.raises(ValueError, match="change units of a Dense"):
         Spec(bed.Dense(4, order="post", norm="none"), bed.TASK, SGD()).but(noise=0.1)
+
+
+def test_a_gain_from_first_to_last_unit_changes_weights_and_under_bn_nothing_else():
+    known, spec = data.load("mnist1d"), SPEC.but(grown_from=0, eps=1e-12, precision="float64")
+    one, other = (begin(spec.but(first_gain=gain), 3, known) for gain in (1.0, 100.0))
+    factors = [(other.params[f"{unit}.weight"] / one.params[f"{unit}.weight"]).mean().item() for unit in range(6)]
+    assert factors == pytest.approx([100 ** (share / 5) for share in (5, 4, 3, 2, 1, 0)])
+    x = one.train_set[0]
+    assert torch.allclose(one.net.logits(one.params, x), other.net.logits(other.params, x), atol=1e-6)
 
 
 def test_directions_are_counted_before_training_where_a_net_was_grown_too():

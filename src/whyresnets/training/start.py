@@ -113,6 +113,8 @@ def _initial(spec: Spec, seed: int, net: Net, x: Tensor) -> tuple[Params, Params
         net.measure_frozen(params, x)
     if getattr(net, "forward_gain", None) is not None:
         net.measure_size(params, x)
+    if task.first_gain != 1:
+        scale_units(net, params, task.first_gain)
     if task.noise and not task.grown_from:
         add_noise(net, params, task.noise, seed)
     if spec.optimiser.bias_pull:
@@ -128,6 +130,13 @@ def add_noise(net: Net, params: Params, noise: float, seed: int) -> None:
         params[f"{name}.weight"] = weight + size * torch.randn(weight.shape, generator=drawn, dtype=weight.dtype).to(
             weight.device
         )
+
+
+def scale_units(net: Net, params: Params, first: float) -> None:
+    """Multiply, in place, the weights of the first unit by ``first``, of the last by 1, evenly on the logarithm."""
+    units = [name for name, *_ in net.units]
+    for i, name in enumerate(reversed(units)):
+        params[f"{name}.weight"] = params[f"{name}.weight"] * first ** (i / max(1, len(units) - 1))
 
 
 def _layout(p: Tensor) -> torch.memory_format:
