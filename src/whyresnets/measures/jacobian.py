@@ -26,8 +26,8 @@ def directions(net: Network, params: Params, x: Tensor, examples: int = 4) -> Te
     """How many directions of the first state reach the last one, (); the mean over the first ``examples`` of ``x``.
 
     With s_i the singular values of :func:`end_to_end`: (sum of s_i^2)^2 / sum of s_i^4, the participation ratio of
-    their squares. D if all are equal, 1 if one of them outweighs all others, 0 if nothing arrives. In float64. Source: ours, after the
-    dynamical isometry of Saxe et al. 2014.
+    their squares. D if all are equal, 1 if one of them outweighs all others, 0 if nothing arrives. In float64.
+    Source: ours, after the dynamical isometry of Saxe et al. 2014.
     """
     exact = {name: p.double() for name, p in params.items()}
     return torch.stack([participation(end_to_end(net, exact, x.double(), i)) for i in range(examples)]).mean()
