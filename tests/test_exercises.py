@@ -168,6 +168,12 @@ def answers() -> dict[str, tuple[tuple, object]]:
             ended(arms["within_reach"]["condition 3"].but(skip_condition=5.0), 0.45),
         ),
         "within_reach.page.check_design": ((), "norm"),
+        "vanishing.page.check_growth": ((), 54 * math.log10(math.sqrt(math.pi / (math.pi - 1)))),
+        "vanishing.page.check_tanh": (
+            (),
+            ended(arms["vanishing"]["sigmoid, orthogonal"].but(activation="tanh"), 1.0),
+        ),
+        "vanishing.page.check_design": ((), "relative"),
         "elimination.page.check_decades": ((), 19 * math.log10(2) / 2),
         "elimination.page.check_gain": ((), five(gain, 1.0, "watched_capped_curve")),
         "elimination.page.check_design": ((), "plain"),
