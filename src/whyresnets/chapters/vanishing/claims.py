@@ -90,11 +90,11 @@ CLAIMS = (
     Claim(
         id="VG-2",
         source="ours, after he2016deep, section 4.1",
-        says="After 40 steps those norms are healthy: the first weights have grown, and their relative step is small.",
+        says="After 40 steps both gradients are healthy: the first weights have grown, and their relative step is small.",
         conditions=(*_stands_still(arms.PLAIN), *_healthy(arms.PLAIN, arms.SOON)),
         controls=(Test("the residual net", _stands_still(arms.RESIDUAL)),),
         trains=((arms.RESIDUAL, 1.0), (arms.PLAIN, FINITE)),
-        seeds=10,  # the gradients on the way differ from seed to seed: five leave it open more often than not
+        live=False,  # the gradients on the way differ from seed to seed: five can leave it open
         not_shown="That it is why the net fails: see VG-3.",
     ),
     Claim(

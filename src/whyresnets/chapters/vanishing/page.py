@@ -17,11 +17,11 @@ A_LAYER = math.sqrt(math.pi / (math.pi - 1))  # the factor of the mean-field the
 # --- What the figures show ----------------------------------------------------------------------
 
 _AT_START = {
-    "residual,\nBN before the last": arms.OPEN,
+    "residual, no BN": arms.OPEN,
     "plain, BN": arms.PLAIN,
     "residual, BN": arms.RESIDUAL,
-    "plain, small weights": arms.SMALL,
-    "plain, sigmoids": arms.SATURATING,
+    "small weights, no BN": arms.SMALL,
+    "sigmoids, no BN": arms.SATURATING,
 }
 STATES, WEIGHTS = "At the states", "Of the weights"
 PICTURE = {
