@@ -67,7 +67,7 @@ CLAIMS = (
     HEALTHY,
     Claim(
         id="VG-1",
-        source="ours, after the homogeneity of ReLU nets",
+        source="ours, after glorot2010understanding, section 4.2, who derive the variances of both gradients",
         says="Without BN, gradients at the states can vanish or explode at the start, those of weights do neither.",
         conditions=(
             at_states(0)[arms.SMALL] < -DECADES,
@@ -90,7 +90,7 @@ CLAIMS = (
     Claim(
         id="VG-2",
         source="ours, after he2016deep, section 4.1",
-        says="After 40 steps both gradients are healthy: the first weights have grown, and their relative step is small.",
+        says="After 40 steps both gradients are healthy: first weights have grown, and steps are small beside them.",
         conditions=(*_stands_still(arms.PLAIN), *_healthy(arms.PLAIN, arms.SOON)),
         controls=(Test("the residual net", _stands_still(arms.RESIDUAL)),),
         trains=((arms.RESIDUAL, 1.0), (arms.PLAIN, FINITE)),
