@@ -87,13 +87,13 @@ LAPTOP = (*TRAINED, *START)
 # --- On CIFAR-10 --------------------------------------------------------------------------------
 
 EPOCH = 400  # steps
-_HE_LARGER = larger(HE, "workstation")
+_UNTRAINED = larger(HE.but(follow=(), signals=True), "workstation")  # of these the gradients at the states were read
 _WATCHED = larger(Spec(Conv(56), optimiser=SGD(rate=0.03)), "workstation").but(signals=True, watch=(0, SOON, EPOCH))
 PLAIN_EPOCH, RESIDUAL_EPOCH = "plain, 56 layers, an epoch", "residual, 56 layers, an epoch"
 WORKSTATION = (
-    Arm(HE_PLAIN, _HE_LARGER, "plain"),
-    Arm(HE_RESIDUAL, _HE_LARGER.but(rule="residual"), "residual"),
-    Arm(HE_BARE, _HE_LARGER.but(norm="none"), "plain, no norm"),
+    Arm(HE_PLAIN, _UNTRAINED, "plain"),
+    Arm(HE_RESIDUAL, _UNTRAINED.but(rule="residual"), "residual"),
+    Arm(HE_BARE, _UNTRAINED.but(norm="none"), "plain, no norm"),
     Arm(PLAIN_EPOCH, _WATCHED, "plain"),
     Arm(RESIDUAL_EPOCH, _WATCHED.but(rule="residual", rate=0.1), "residual"),
 )

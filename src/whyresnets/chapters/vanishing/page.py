@@ -70,7 +70,7 @@ def start_in_words(recorded: Recorded) -> Words:
     """What the picture shows."""
     factor = 10 ** (mean(recorded, effects.at_states(0), arms.PLAIN) / arms.UNITS)
     return Words(
-        "Decades from the last layer to the first, at the states and of the weights. **Plain, BN: "
+        "Decades (factors of ten) from the last layer to the first, at the states and of the weights. **Plain, BN: "
         f"{both(recorded, arms.PLAIN)}**, a factor of {factor:.2f} a layer, as derived ({A_LAYER:.2f}). Residual, BN: "
         f"{both(recorded, arms.RESIDUAL)}. So both gradients explode where BN stands, and far less with shortcuts. The "
         f"other three warn: small weights without BN have the textbook's vanishing gradient at the states, and none of "
@@ -92,18 +92,18 @@ def way_in_words(recorded: Recorded, larger: Recorded) -> Words:
     sigmoid, residual, frozen, hidden, linear = mean_losses(recorded, *names)
     relu, bare, gaussian = mean_losses(recorded, arms.ORTHOGONAL, arms.BARE, arms.GAUSSIAN)
     return Words(
-        f"*Plain.* After {arms.SOON} steps both norms are within a factor of ten, or near it "
-        f"({both(recorded, arms.PLAIN, arms.SOON)} decades), as He et al. say. But the first weights have become "
-        f"{grown:.0f} times as large, and the relative step has gone from {before} to {after}. *Residual:* weights "
-        f"times {kept:.2f}, relative step {skipped[0]} and {skipped[1]}. On CIFAR-10, at the states, in one epoch: "
+        f"*Plain.* After {arms.SOON} steps first and last layer differ by {both(recorded, arms.PLAIN, arms.SOON)} "
+        f"decades: healthy, as He et al. say. But the first weights have become {grown:.0f} times as large, and the "
+        f"relative step has gone from {before} to {after}. *Residual:* weights times {kept:.2f}, relative step "
+        f"{skipped[0]} and {skipped[1]}. On CIFAR-10, at the states, in one epoch: "
         f"{_then(larger, arms.PLAIN_EPOCH)}, with shortcuts {_then(larger, arms.RESIDUAL_EPOCH)}.\n\n"
         f"*No explosion.* The plain net with sigmoids ({both(recorded, arms.SIGMOID)} at the start) ends at "
         f"**{sigmoid:.2f} nats**, the residual net at {residual:.2f}. Its depth does the work: with frozen units "
         f"{frozen:.2f}, one hidden layer {hidden:.2f}, a linear model {linear:.2f}. With ReLUs in the sigmoids' place "
         f"the explosion is back ({both(recorded, arms.ORTHOGONAL)}), and {relu:.2f}; without BN, {bare:.2f}. *And "
         f"yet:* with Gaussian instead of orthogonal weights nothing explodes either "
-        f"({both(recorded, arms.GAUSSIAN)}), and the net ends at {gaussian:.2f}, above one hidden layer. Healthy norms "
-        "are not enough."
+        f"({both(recorded, arms.GAUSSIAN)}), and the net ends at {gaussian:.2f}, where frozen units end, too. Healthy "
+        "norms are not enough."
     )
 
 
