@@ -31,6 +31,7 @@ def test_controls_change_one_thing(differ):
     assert changed(arms.SIGMOID, arms.GAUSSIAN) == {"weights"}
     assert changed(arms.SIGMOID, arms.BARE) == {"norm"}
     assert changed(arms.SIGMOID, arms.frozen(arms.SIGMOID)) == {"untrained"}
+    assert changed(arms.PLAIN, arms.FLAT) == {"norm", "head_norm"}  # BN taken out of the units
     assert changed(arms.HE_PLAIN, arms.HE_RESIDUAL) == {"rule"}
     assert changed(arms.HE_PLAIN, arms.HE_BARE) == {"norm"}
     assert changed(arms.HE_BARE, arms.HE_CIRCULAR) == {"padding"}

@@ -18,6 +18,7 @@ SIGMOID, GAUSSIAN, BARE = "sigmoid, orthogonal", "sigmoid, Gaussian", "sigmoid, 
 LINEAR, ONE_HIDDEN = "linear", "one hidden layer"
 SATURATING = "sigmoid, no BN"
 SMALL, OPEN = "small weights, no BN", "residual, BN before the last layer only"
+FLAT = "plain, BN before the last layer only"  # ReLU, and nothing explodes; shown, and in no claim
 
 
 def frozen(arm: str) -> str:
@@ -34,6 +35,7 @@ NETS: dict[str, tuple[str, Spec]] = {
     ORTHOGONAL: ("plain, orthogonal", bed.on_the_bed(UNITS, "plain", 0.1, weights="orthogonal").but(follow=(0,))),
     SIGMOID: ("sigmoid, BN, orthogonal", bed.on_the_bed(UNITS, "plain", 0.1, **_ROTATED).but(follow=FOLLOW)),
     GAUSSIAN: ("sigmoid, BN", bed.on_the_bed(UNITS, "plain", 0.1, activation="sigmoid").but(follow=(0,))),
+    FLAT: ("plain, head BN", bed.on_the_bed(UNITS, "plain", 0.1, norm="none", head_norm="batch").but(follow=(0,))),
     BARE: ("sigmoid", bed.on_the_bed(UNITS, "plain", 0.1, **_ROTATED, norm="none")),
 }
 NETS |= {
@@ -47,6 +49,7 @@ RATES = {
     ORTHOGONAL: (0.003, 0.01, 0.03, 0.1, 0.3),
     SIGMOID: (0.003, 0.01, 0.03),
     GAUSSIAN: (0.003, 0.01, 0.03, 0.1),
+    FLAT: (0.03, 0.1, 0.3),
     BARE: (0.03, 0.1, 0.3),
     frozen(SIGMOID): (0.03, 0.1, 0.3, 1.0),
     LINEAR: (0.03, 0.1, 0.3),

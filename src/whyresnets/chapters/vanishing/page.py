@@ -91,6 +91,7 @@ def way_in_words(recorded: Recorded, larger: Recorded) -> Words:
     names = arms.SIGMOID, arms.RESIDUAL, arms.frozen(arms.SIGMOID), arms.ONE_HIDDEN, arms.LINEAR
     sigmoid, residual, frozen, hidden, linear = mean_losses(recorded, *names)
     relu, bare, gaussian = mean_losses(recorded, arms.ORTHOGONAL, arms.BARE, arms.GAUSSIAN)
+    plain, flat = mean_losses(recorded, arms.PLAIN, arms.FLAT)
     return Words(
         f"*Plain.* After {arms.SOON} steps first and last layer differ by {both(recorded, arms.PLAIN, arms.SOON)} "
         f"decades: healthy, as He et al. say. But the first weights have become {grown:.0f} times as large, and the "
@@ -100,10 +101,11 @@ def way_in_words(recorded: Recorded, larger: Recorded) -> Words:
         f"*No explosion.* The plain net with sigmoids ({both(recorded, arms.SIGMOID)} at the start) ends at "
         f"**{sigmoid:.2f} nats**, the residual net at {residual:.2f}. Its depth does the work: with frozen units "
         f"{frozen:.2f}, one hidden layer {hidden:.2f}, a linear model {linear:.2f}. With ReLUs in the sigmoids' place "
-        f"the explosion is back ({both(recorded, arms.ORTHOGONAL)}), and {relu:.2f}; without BN, {bare:.2f}. *And "
-        f"yet:* with Gaussian instead of orthogonal weights nothing explodes either "
-        f"({both(recorded, arms.GAUSSIAN)}), and the net ends at {gaussian:.2f}, where frozen units end, too. Healthy "
-        "norms are not enough."
+        f"the explosion is back ({both(recorded, arms.ORTHOGONAL)}), and {relu:.2f}; without BN, {bare:.2f}.\n\n"
+        f"*And yet healthy norms are not enough.* With Gaussian instead of orthogonal weights nothing explodes either "
+        f"({both(recorded, arms.GAUSSIAN)}), and the net ends at {gaussian:.2f}, where frozen units end, too. And with "
+        f"ReLUs, Gaussian weights and a BN before the last layer only ({both(recorded, arms.FLAT)}) a net ends at "
+        f"{flat:.2f}: {plain - flat:.1f} nats below the one that explodes, and above one hidden layer."
     )
 
 
@@ -113,7 +115,7 @@ def _then(larger: Recorded, arm: str) -> str:
 
 
 def _decades(recorded: Recorded, quantity: Quantity, arm: str) -> str:
-    return f"{mean(recorded, quantity, arm):+.1f}".replace("-", "\u2212")
+    return f"{mean(recorded, quantity, arm):+z.1f}".replace("-", "\u2212")
 
 
 # --- Self-checks of the exercises ---------------------------------------------------------------
