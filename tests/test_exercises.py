@@ -168,6 +168,12 @@ def answers() -> dict[str, tuple[tuple, object]]:
             ended(arms["within_reach"]["56 of 64 at 1/10"].but(skip_small=32), 0.5),
         ),
         "within_reach.page.check_design": ((), "norm"),
+        "vanishing.page.check_growth": ((), 54 * math.log10(math.sqrt(math.pi / (math.pi - 1)))),
+        "vanishing.page.check_tanh": (
+            (),
+            ended(arms["vanishing"]["sigmoid, orthogonal"].but(activation="tanh"), 1.0),
+        ),
+        "vanishing.page.check_design": ((), "relative"),
         "elimination.page.check_decades": ((), 19 * math.log10(2) / 2),
         "elimination.page.check_gain": ((), five(gain, 1.0, "watched_capped_curve")),
         "elimination.page.check_design": ((), "plain"),

@@ -35,7 +35,7 @@ VALUES = {
     "padding": ["zeros", "circular", "reflect"],
     "order": ["post", "pre"],
     "zero_init_residual": [False, True],
-    "activation": ["relu", "abs", "linear", "tanh"],
+    "activation": ["relu", "abs", "linear", "sigmoid", "tanh"],
     "weights": ["he", "orthogonal", "glorot", "identity", "dirac"],
     "skip": [*SKIPS, "permuted", "none"],
     "skip_condition": [1.0, 30.0, 0.5],

@@ -21,7 +21,8 @@ def citation(book: Mapping, address: str = "", number: int = 0, title: str = "",
         f"{address.rstrip('/')}/{page}" if address else "",
     )
     kind = "development version" if ".dev" in version else "version"
-    chapter = f'"{title}." Chapter {number} of ' if number else ""
+    ends = "" if title.endswith("?") else "."
+    chapter = f'"{title}{ends}" Chapter {number} of ' if number else ""
     plain = f"{author} ({year}). {chapter}{book['title']}, {kind} {version}.{f' {where}' if where else ''}"
     fields = {
         "author": f"{{{author}}}",

@@ -14,7 +14,7 @@ from whyresnets.chapters import CHAPTERS
 
 from notebooks import directive, options_and_body, parsed
 
-SHORT: tuple[str, ...] = ("within_reach",)  # the names of the chapters in this form
+SHORT: tuple[str, ...] = ("within_reach", "vanishing")  # the names of the chapters in this form
 WORDS, CODE_CELLS, FIGURES, CLAIMS = 1500, 10, 3, 5
 HEADINGS = (  # of the sections after the opening; a title may go on: "The idea: add, do not replace"
     "The idea",

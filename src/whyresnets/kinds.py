@@ -46,6 +46,12 @@ KINDS = {
     "frozen branches": Kind("branches never trained", GREY, "S x + f(x), f fixed"),
     "linear model": Kind("linear model", BROWN),
     "one hidden layer": Kind("one hidden layer", ORANGE),
+    # Vanishing
+    "plain, orthogonal": Kind("plain, BN, ReLU, orthogonal weights", BROWN, "f(x)"),
+    "plain, no BN, small weights": Kind("plain, no BN, small weights", GREY, "f(x), f without BN"),
+    "sigmoid": Kind("plain, no BN, sigmoid", PURPLE, "f(x), f without BN"),
+    "sigmoid, BN": Kind("plain, BN, sigmoid", SKY, "f(x)"),
+    "sigmoid, BN, orthogonal": Kind("plain, BN, sigmoid, orthogonal weights", GREEN, "f(x)"),
     # Norm preservation
     "residual, no BN": Kind("residual, no BN", ORANGE, "x + f(x), f without BN"),
     "residual, small start": Kind("residual, branches small at the start", GREEN, "x + f(x), f of size 1/sqrt(L)"),

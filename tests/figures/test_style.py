@@ -25,12 +25,20 @@ def at_first(runs, _=None):
     return runs["watched_response_std"][..., 0]
 
 
+def at_layers(runs):
+    """A reading by layer, at the start."""
+    return runs["watched_response_std"][:, 0]
+
+
 CALLS = {  # every figure that colours by kind, of one arm
     "strips": lambda r, k: figures.strips({"a": ARM}, r, r, training_loss, "", (), kinds=k),
     "final_losses": lambda r, k: figures.final_losses({"a": ARM}, r, r, kinds=k),
     "signals": lambda r, k: figures.signals({"a": ARM}, r, kinds=k),
     "signals_on_the_way": lambda r, k: figures.signals_on_the_way(ARM, r, kinds=k),
     "block_ratios": lambda r, k: figures.block_ratios({"a": ARM}, r, r, gradient_ratios, kinds=k),
+    "on_the_way_back": lambda r, k: figures.on_the_way_back(
+        {"a": {"b": (ARM["label"], at_layers)}}, r, r, "c", kinds=k
+    ),
     "through_training": lambda r, k: figures.through_training({"a": ARM}, r, r, at_first, kinds=k),
     "by_blocks": lambda r, k: figures.by_blocks({"a": (training_loss, None)}, {"a": TWICE}, r, r, kinds=k),
     "profiles": lambda r, k: figures.profiles({"a": (gradient_ratios, {})}, ARM, r, r, kinds=k),

@@ -58,6 +58,19 @@ def test_twins_follow_the_same_trajectory(twin):
     assert not torch.allclose(output * net.logits(step(net, one, y, rates), X), net.logits(wrong, X), rtol=1e-3)
 
 
+@pytest.mark.parametrize("twin", TWINS)
+def test_the_relative_step_of_every_weight_is_the_same_in_twins(twin):
+    """The rate times ||dE/dW|| / ||W||: what the chapter on vanishing gradients reads on the way."""
+    net, *both = twins(twin)
+    steps = []
+    for params, y, rates in both:
+        rate = torch.tensor([rates[name] for name in params if name.endswith(signals.WEIGHT)])
+        gradients, sizes = (m(net, params, X, y) for m in (signals.weight_gradient_norm, signals.weight_norm))
+        steps.append(rate * gradients / sizes)
+    assert torch.allclose(*steps, rtol=1e-6)
+    assert steps[0].min() > 0
+
+
 def of_states(measure):
     return lambda net, params, y: torch.stack([measure(h) for h in net.states(params, X)[1:]])
 

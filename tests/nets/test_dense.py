@@ -9,7 +9,7 @@ from whyresnets.training.start import stacked
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("activation", ["relu", "tanh", "abs", "linear"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "abs", "linear"])
 @pytest.mark.parametrize(("norm", "head_norm", "alpha"), NORMALISED)
 def test_a_dense_net_equals_the_network_written_out(rule, activation, norm, head_norm, alpha):
     net = DenseNet(5, rule, 4, features=18, norm=norm, activation=activation, head_norm=head_norm, alpha=alpha)
@@ -19,7 +19,9 @@ def test_a_dense_net_equals_the_network_written_out(rule, activation, norm, head
 
     def active(name, h):
         h = batch_norm(params, name, h)
-        return {"relu": h.clamp(min=0), "tanh": h.tanh(), "abs": h.abs(), "linear": h}[activation]
+        return {"relu": h.clamp(min=0), "tanh": h.tanh(), "sigmoid": 1 / (1 + (-h).exp()), "abs": h.abs(), "linear": h}[
+            activation
+        ]
 
     h = x.reshape(6, 18) @ params["stem.weight"].T
     for unit in "012":

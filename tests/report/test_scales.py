@@ -1,9 +1,12 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from whyresnets import report
+from whyresnets.claims.effects import nats
+from whyresnets.claims.quantities import start_loss
 from whyresnets.report import scales
 from whyresnets.store import records
 from whyresnets.training.runs import Runs
@@ -22,6 +25,16 @@ def test_thresholds_that_are_others_at_a_larger_scale_are_said(book, trained, mo
     monkeypatch.setattr(type(book), "recorded", lambda *_: trained)
     said = "training loss: untrained - trained > 0.2 nats; nets that must train end below 1.5 nats"
     assert f"TOY-1 at workstation scale: {said}." in report.at_scales(book).note
+
+
+def test_what_is_read_otherwise_at_a_larger_scale_is_said(book, trained, monkeypatch):
+    """A claim may have fewer conditions there, and of another quantity."""
+    monkeypatch.setattr(type(book), "recorded", lambda *_: trained)
+    (usual,) = (claim for claim in book.claims if claim.id == "TOY-1")
+    other = replace(usual, conditions=start_loss["trained"] < 2 * nats, trains=(("trained", math.inf),))
+    there = replace(book, larger_claims={"workstation": (other,)})
+    said = f"TOY-1 at workstation scale: {other.conditions[0]}."
+    assert said in report.at_scales(there).note and "inf" not in report.at_scales(there).note
 
 
 def test_a_claim_that_is_planned_at_one_larger_scale_only_says_so(book):

@@ -140,3 +140,38 @@ def profiles(
         style.plain_numbers(axis.xaxis)
         style.name_lines(axis)
     return figure
+
+
+@style.styled
+def on_the_way_back(
+    panels: Mapping[str, Mapping[str, tuple[str, Reading]]],
+    runs: Live,
+    recorded: Live,
+    says: str,
+    apart: float = 0.5,
+    *,
+    kinds: Kinds,
+) -> Figure:
+    """Readings by layer (S, layers), from the last layer to the first, one panel a title, same logarithmic ordinate.
+
+    ``panels`` maps title -> label -> arm and its reading, which ``says`` what it is; lines of one panel that are of one
+    kind are shades of its colour. Each is named where it ends, at the first layer, the names so many decades
+    ``apart``. Dotted: 1. Bands: 99% for a new seed, behind arms that ran live.
+    """
+    figure, shown = style.grid(panels, 4.7 if len(panels) < 3 else 3.5, 4.1, sharey=True)
+    for axis, title, lines in shown:
+        ends, colours = {}, {}
+        for label, arm, colour in style.coloured({label: arm for label, (arm, _) in lines.items()}, kinds):
+            reading = lines[label][1]
+            values = reading(style.either(arm, runs, recorded))
+            passed = np.linspace(1, 0, values.shape[1])  # on the way back: the share of the layers behind it
+            style.seeds_and_mean(axis, passed, values, colour, log=True)
+            style.recorded_band(axis, passed, arm, runs, recorded, reading, colour)
+            ends[label], colours[label] = np.log10(values[:, 0]).mean(), colour
+        for label, height in style.spread(ends, apart).items():
+            axis.text(1.03, 10**height, label, color=colours[label], fontsize=8.5, va="center", weight="bold")
+        axis.axhline(1, **DOTTED)
+        axis.set(title=title, yscale="log", xlabel="way back, from the last layer to the first", xlim=(-0.03, 1.55))
+        axis.set_xticks((0, 0.5, 1), ("last", "middle", "first"))
+    figure.axes[0].set_ylabel(says)
+    return figure

@@ -187,7 +187,7 @@ class Dense:
         "pre"; None: no scalar
     eps : added to each variance
     gain : factor on the initial weights of the units or hidden layers
-    activation : phi: "relu", "tanh", "abs" (the absolute value) or "linear" (none)
+    activation : phi: "relu", "tanh", "sigmoid", "abs" (the absolute value) or "linear" (none)
     weights : of the units or hidden layers: "he" (normal), "orthogonal" or "identity" (in the order "post" with a tenth
         of Glorot's noise); in the order "post" also "glorot"
     order : "pre" or "post"
@@ -242,7 +242,7 @@ class Dense:
         checks.keep(self, checks.one_of, "order", choices=("pre", "post"))
         checks.keep(self, checks.whole, "depth", least=2)
         checks.keep(self, checks.whole, "width", "distinct", least=1)
-        checks.keep(self, checks.one_of, "activation", choices=("relu", "tanh", "abs", "linear"))
+        checks.keep(self, checks.one_of, "activation", choices=("relu", "tanh", "sigmoid", "abs", "linear"))
         checks.keep(self, checks.one_of, "head_norm", choices=HEAD_NORMS)
         checks.keep(self, checks.one_of, "head_activation", choices=HEAD_ACTIVATIONS)
         checks.keep(self, checks.one_of, "skip", choices=SKIPS)

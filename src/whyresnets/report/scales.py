@@ -1,10 +1,12 @@
 """Records and scales as tables: where the verdicts come from, and what they are on other data."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from whyresnets.chapter import Chapter
+from whyresnets.claims.effects import Condition
 from whyresnets.claims.quantities import training_loss
 from whyresnets.claims.verdicts import Claim, Verdict
 from whyresnets.report.rows import agreement, shown
@@ -42,11 +44,20 @@ def _effect_and_word(verdict: Verdict) -> str:
 
 def _other_thresholds(usual: Claim, there: Claim) -> str:
     """What a claim predicts, and which losses count as trained, where either is not as usual."""
-    pairs = zip(usual.conditions, there.conditions, strict=True)
-    said = [str(condition) for before, condition in pairs if before.threshold != condition.threshold]
-    bars = {bound for arm, bound in there.trains if (arm, bound) not in usual.trains}
+    known = {_read(condition) for condition in usual.conditions}
+    said = [str(condition) for condition in there.conditions if _read(condition) not in known]
+    bars = {bound for arm, bound in there.trains if (arm, bound) not in usual.trains and math.isfinite(bound)}
     said += [f"nets that must train end below {bar:g} nats" for bar in sorted(bars)]
     return "; ".join(said)
+
+
+def _read(condition: Condition) -> tuple:
+    """What a condition reads and compares with, whichever arms it reads it off."""
+    return (
+        tuple((term.sign, term.quantity.says) for term in condition.effect.terms),
+        condition.side,
+        condition.threshold,
+    )
 
 
 def beside_published(chapter: Chapter) -> Table:

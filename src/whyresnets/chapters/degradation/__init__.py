@@ -2,7 +2,7 @@
 
 from whyresnets.chapter import Chapter, larger_arms
 from whyresnets.chapters.degradation import ten_epochs
-from whyresnets.chapters.degradation.arms import GRID, LAPTOP, LARGER_GRID, PUBLISHED, SIGNALS, at_scale
+from whyresnets.chapters.degradation.arms import GRID, LAPTOP, LARGER_GRID, PUBLISHED, at_scale
 from whyresnets.chapters.degradation.claims import CLAIMS, LARGER_CLAIMS
 
 LARGER = larger_arms(LAPTOP, LARGER_CLAIMS, at_scale)
@@ -17,7 +17,7 @@ CHAPTER = Chapter(
     published=PUBLISHED,
     larger_claims=LARGER_CLAIMS,
     larger_grid={"workstation": LARGER_GRID, "paper": ten_epochs.GRID},
-    shown=("plain-8", "residual-8", *(arm.name for arm in SIGNALS)),
+    shown=("plain-8", "residual-8"),
     probes=("plain-110", "residual-110", "plain-20 x10", "start-20 at 0.1"),
     grid=GRID,
 )

@@ -72,18 +72,8 @@ GRID = {
     for net in sorted(TUNED, key=lambda net: net.depth if net.times == 10 else 0)
 }
 
-# --- Read before training, and how they start ---------------------------------------------------
+# --- How they start ---------------------------------------------------------------------------
 
-SIGNALS = tuple(
-    Arm(
-        f"{rule}, {'BN' if norm == 'batch' else 'no BN'}, {'zero' if padding == 'zeros' else padding} padding",
-        Spec(Conv(56, rule, norm=norm, padding=padding), optimiser=SGD(steps=0), readings=Readings(signals=True)),
-        rule,
-    )
-    for rule in ("plain", "residual")
-    for norm in ("batch", "none")
-    for padding in ("zeros", "circular")
-)
 FIRST_STEPS = SGD(steps=30, warmup=0.0, schedule="constant")
 
 
@@ -104,7 +94,7 @@ WARMUP = tuple(
     for depth in (20, 110)
     for word, share in (("with", 0.1), ("without", 0.0))
 )
-LAPTOP = (*(net.arm for net in TUNED), *SIGNALS, *START, *ZERO_INIT, *WARMUP)
+LAPTOP = (*(net.arm for net in TUNED), *START, *ZERO_INIT, *WARMUP)
 
 # --- Larger scales ------------------------------------------------------------------------------
 

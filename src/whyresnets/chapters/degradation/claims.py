@@ -4,13 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from whyresnets.chapters.degradation.effects import added_by_extension
-from whyresnets.claims.effects import Amount, Condition, decades, nats
+from whyresnets.claims.effects import Amount, Condition, nats
 from whyresnets.claims.quantities import (
     FINITE,
     TRAINED,
-    gradient_distance,
-    log10_gradient_ratio,
-    response_distance,
     start_loss,
     training_loss,
 )
@@ -19,7 +16,6 @@ from whyresnets.claims.verdicts import Claim, Test
 HALF_A_NAT = 0.5 * nats  # the smallest difference that matters (chosen by us)
 A_QUARTER = 0.25 * nats  # what must be left of degradation after ten times the steps (chosen by us)
 STARTED = 2.0  # nats: a net below this after 30 steps has started to learn; chance is 2.3 (chosen by us)
-A_DECADE = 1.0 * decades  # of gradient norm: within a factor of ten over the whole depth is "healthy" (chosen by us)
 A_HUNDREDTH = 0.01 * nats  # what "deeper is better" must gain at least, this close to the floor (chosen by us)
 LEARNT = 1.7  # nats: a net that ends below has learnt something in an epoch of CIFAR-10 (chosen on tuning seeds)
 AFTER_AN_EPOCH = 0.3 * nats  # what matters of degradation then (chosen on tuning seeds)
@@ -54,14 +50,6 @@ def _gains(rule: str) -> Condition:
 
 def _falls(arm: str) -> Condition:
     return training_loss[arm] - training_loss[f"{arm} x10"] > HALF_A_NAT
-
-
-def _healthy(arm: str) -> tuple[Condition, ...]:
-    return gradient_distance[arm] < A_DECADE, response_distance[arm] < A_DECADE
-
-
-def _vanishes(arm: str) -> Condition:
-    return log10_gradient_ratio[arm] < -A_DECADE
 
 
 def _too_hot(start: str) -> tuple[Condition, ...]:
@@ -151,29 +139,10 @@ def _again(claim: Claim, times: int) -> Claim:
     )
 
 
-AT_START = (
-    Claim(
-        id="HE1-3",
-        source="he2016deep, section 4.1",
-        says="In plain nets with BN, forward signals stay alive and gradients have healthy norms.",
-        conditions=_healthy("plain, BN, zero padding"),
-        controls=(Test("the same net without BN", _healthy("plain, no BN, zero padding")),),
-        not_shown="Only the state at initialisation; the authors give no figure for their norms.",
-    ),
-    Claim(
-        id="HE1-3v",
-        source="common explanation, disputed in he2016deep, section 4.1",
-        says="In deep plain nets with BN, gradients vanish on their way back to the first layers.",
-        conditions=_vanishes("plain, BN, zero padding"),
-        controls=(Test("the residual net", _vanishes("residual, BN, zero padding")),),
-        not_shown="Nets without BN, or with saturating units, where gradients can vanish.",
-    ),
-)
 DEEPER, *OTHERS = _depth_and_skip(HALF_A_NAT, TRAINED, "100 steps on small images")
 CLAIMS = (
     replace(DEEPER, later=tuple((times, _again(DEEPER, times)) for times in (3, 10))),
     *OTHERS,
-    *AT_START,
     Claim(
         id="HE1-6",
         source="he2016deep, section 4.1, footnote 3",
@@ -233,4 +202,3 @@ LARGER_CLAIMS = {  # at the workstation without 110 layers, whose rates were not
     "workstation": tuple(c for c in _depth_and_skip(AFTER_AN_EPOCH, LEARNT, "an epoch") if c.id != "HE1-1b"),
     "paper": _depth_and_skip(AFTER_64K, TRAINED, "64,000 iterations"),
 }
-LARGER_CLAIMS = {scale: (*some, *AT_START) for scale, some in LARGER_CLAIMS.items()}
