@@ -18,10 +18,11 @@ from whyresnets.report.verdicts import (
     printed,
     word,
 )
+from whyresnets.report.words import Words, mean_losses
 
 __all__ = [
-    "NOT_RUN", "SMOKE", "STALE", "Line", "Row", "Strip", "Table", "VerdictBox", "agreement", "at_scales",
-    "beside_published", "best_rates", "both_modes", "boxed", "built", "judged", "live_rows", "live_runs", "pace",
-    "plan", "predictions", "printed", "probes", "provenance", "records", "row", "run_time", "seed_by_seed",
+    "NOT_RUN", "SMOKE", "STALE", "Line", "Row", "Strip", "Table", "VerdictBox", "Words", "agreement", "at_scales",
+    "beside_published", "best_rates", "both_modes", "boxed", "built", "judged", "live_rows", "live_runs", "mean_losses",
+    "pace", "plan", "predictions", "printed", "probes", "provenance", "records", "row", "run_time", "seed_by_seed",
     "seeds_to_judge", "seeds_to_record", "shown", "strip", "unlike_the_record", "word",
 ]  # fmt: skip

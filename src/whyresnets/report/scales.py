@@ -42,8 +42,7 @@ def _effect_and_word(verdict: Verdict) -> str:
 
 def _other_thresholds(usual: Claim, there: Claim) -> str:
     """What a claim predicts, and which losses count as trained, where either is not as usual."""
-    pairs = zip(usual.conditions, there.conditions, strict=True)
-    said = [str(condition) for before, condition in pairs if before.threshold != condition.threshold]
+    said = [str(condition) for condition in there.conditions if condition not in usual.conditions]
     bars = {bound for arm, bound in there.trains if (arm, bound) not in usual.trains}
     said += [f"nets that must train end below {bar:g} nats" for bar in sorted(bars)]
     return "; ".join(said)

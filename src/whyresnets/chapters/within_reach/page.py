@@ -6,6 +6,7 @@ from typing import Any
 from whyresnets import exercises
 from whyresnets.chapters.within_reach import CHAPTER, arms, effects
 from whyresnets.claims.quantities import CHANCE, training_loss
+from whyresnets.report import Words, mean_losses
 from whyresnets.training.runs import Runs
 
 # --- What the figures show ----------------------------------------------------------------------
@@ -22,27 +23,15 @@ _FROZEN = {condition: f"{arms.conditioned(condition)}, frozen" for condition in 
 BY_CONDITION = {"Trained": {"S x + f(x)": _TRAINED}, "Branches never trained": {"the same, frozen": _FROZEN}}
 
 
-class Words(str):
-    """Markdown whose numbers come from a record; a notebook shows it as text."""
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
-
-
-def means(recorded: Mapping[str, Runs], *names: str) -> list[float]:
-    """Mean training loss of the arms called ``names``, in nats."""
-    return [float(training_loss(recorded[name]).mean()) for name in names]
-
-
 def marks(recorded: Mapping[str, Runs]) -> dict[str, float]:
     """Name -> loss of what a grown net is held against, in nats: the shallow net's and chance."""
-    return {"plain shallow net": means(recorded, f"plain-{arms.SHALLOW}")[0], "chance": CHANCE}
+    return {"plain shallow net": mean_losses(recorded, f"plain-{arms.SHALLOW}")[0], "chance": CHANCE}
 
 
 def answer(recorded: Mapping[str, Runs]) -> Words:
     """The chapter's answer, with the numbers of the record."""
     nets = arms.PLAIN, arms.grown("plain", 0.0), f"plain-{arms.SHALLOW}", arms.ORTHOGONAL, arms.STRETCHED
-    searched, built, shallow, orthogonal, stretched = means(recorded, *nets)
+    searched, built, shallow, orthogonal, stretched = mean_losses(recorded, *nets)
     return Words(
         f"**Containing a solution is not having it within reach.** The plain net of {arms.UNITS} units ends at "
         f"{searched:.2f} nats; started at the solution of {arms.SHALLOW} units ({shallow:.2f}), the same net goes on "
@@ -53,7 +42,7 @@ def answer(recorded: Mapping[str, Runs]) -> Words:
 
 def noise_in_words(recorded: Mapping[str, Runs]) -> Words:
     """What the figure of the noise shows, with the numbers of the record."""
-    shallow, *_ = means(recorded, f"plain-{arms.SHALLOW}")
+    shallow, *_ = mean_losses(recorded, f"plain-{arms.SHALLOW}")
     noisy = {noise: recorded[arms.grown("plain", noise)] for noise in (0.1, 0.3, 1.0)}
     start = {noise: float(effects.grown_loss(runs).mean()) for noise, runs in noisy.items()}
     end = {noise: float(training_loss(runs).mean()) for noise, runs in noisy.items()}
@@ -69,7 +58,7 @@ def noise_in_words(recorded: Mapping[str, Runs]) -> Words:
 def shortcuts_in_words(recorded: Mapping[str, Runs]) -> Words:
     """What the figure of the shortcuts shows, with the numbers of the record."""
     nets = arms.IDENTITY, arms.ORTHOGONAL, arms.STRETCHED, arms.PLAIN, arms.ONE_HIDDEN, f"{arms.ORTHOGONAL}, frozen"
-    identity, orthogonal, stretched, plain, hidden, frozen = means(recorded, *nets)
+    identity, orthogonal, stretched, plain, hidden, frozen = mean_losses(recorded, *nets)
     return Words(
         f"Rotations do not do worse than the identity, as the first story says, but better: {orthogonal:.2f} against "
         f"{identity:.2f} nats. From there on the loss rises with the condition number alone, to {stretched:.2f} at "
