@@ -61,7 +61,7 @@ def _twice(arrays):
 
 
 def test_a_chapter_may_have_fewer_seeds_of_an_arm(toy, in_a_book):
-    fewer = replace(toy, seeds={"trained": Seeds(10, 5, 3), "still": Seeds(5, 0, 3)})
+    fewer = replace(toy, name="not recorded", seeds={"trained": Seeds(10, 5, 3), "still": Seeds(5, 0, 3)})
     for first_seed, counts in (
         (0, {"untrained": 20, "trained": 10, "still": 5}),
         (1000, {"untrained": 20, "trained": 5}),

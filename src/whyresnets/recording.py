@@ -67,7 +67,7 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
         If rates are not tuned there.
     """
     plan = {
-        f"{arm} at {spec.optimiser.rate:g}": (spec, range(TUNING, TUNING + _tuning_seeds(chapter, arm, scale, spec)))
+        f"{arm} at {spec.optimiser.rate:g}": (spec, range(TUNING, TUNING + _tuned_with(chapter, arm, scale, spec)))
         for arm, specs in chapter.grids(scale).items()
         for spec in specs
     }
@@ -78,12 +78,13 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
     return name, plan
 
 
-def _tuning_seeds(chapter: Chapter, arm: str, scale: str, spec: Spec) -> int:
-    """As many as the chapter says. Else five a rate, three where a run is long, two for an epoch of CIFAR-10, twenty in
-    the order "post".
-    """
-    if scale == "laptop" and arm in chapter.seeds:
-        return chapter.seeds[arm].tuning
+def _tuned_with(chapter: Chapter, arm: str, scale: str, spec: Spec) -> int:
+    """How many seeds a rate of an arm's grid has: as the chapter says, or as usual."""
+    return chapter.seeds[arm].tuning if scale == "laptop" and arm in chapter.seeds else _tuning_seeds(spec)
+
+
+def _tuning_seeds(spec: Spec) -> int:
+    """Five a rate, three where a run is long, two for an epoch of CIFAR-10, twenty in the order "post"."""
     if skips_layers(spec.net):
         return RECORD_SEEDS
     return 3 if spec.optimiser.steps > 500 else 2 if spec.task.data == "cifar10" else 5

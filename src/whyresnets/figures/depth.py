@@ -15,6 +15,8 @@ Depths = Mapping[int, str]  # layers -> arm: of the shallower net, then of the d
 DASHES = "--", "-"  # of the shallower and the deeper net
 TOP = 2.6  # nats: above chance, where the axes end
 APART = 0.17  # nats between two names beside lines (chosen by us)
+NAMES_APART = 0.09  # nats between two names of marks (chosen by us)
+MARGIN = 0.4  # of the room of a net: on the right, for the names of the marks
 BESIDE = 0.16  # of the room of a net: how far its two depths stand from its middle
 
 
@@ -105,12 +107,11 @@ def by_net(
             if arm in runs:
                 style.rings(axis, at + 0.09 * (2 * i - 1), training_loss(runs[arm]), colour)
             _layers(axis, at, means[layers], layers, i)
-    for name, height in marks.items():
-        axis.axhline(height, **DOTTED)
-        axis.text(len(nets) - 0.42, height, name, fontsize=8.5, va="center")
-    axis.axhline(CHANCE, **DOTTED)
-    axis.text(len(nets) - 0.42, CHANCE, "chance", fontsize=8.5, va="center")
-    axis.set(xticks=range(len(nets)), xticklabels=list(nets), xlim=(-0.55, len(nets) - 0.45), ylim=(0, TOP))
+    levels = {**marks, "chance": CHANCE}
+    for name, height in style.spread(levels, NAMES_APART).items():
+        axis.axhline(levels[name], **DOTTED)
+        axis.text(len(nets) + MARGIN, height, name, fontsize=8.5, ha="right", va="bottom")
+    axis.set(xticks=range(len(nets)), xticklabels=list(nets), xlim=(-0.55, len(nets) + MARGIN), ylim=(0, TOP))
     axis.set_ylabel("training loss at the end, nats")
     axis.grid(axis="x", visible=False)
     return figure
@@ -119,4 +120,4 @@ def by_net(
 def _layers(axis: Axes, x: float, y: float, layers: int, i: int) -> None:
     """The number of layers, outside of the pair."""
     how: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.5, "color": INK, "va": "center"}
-    axis.annotate(str(layers), (x, y), xytext=((-9, 9)[i], 0), ha=("right", "left")[i], **how)
+    axis.annotate(str(layers), (x, y), xytext=((-17, 17)[i], 0), ha=("right", "left")[i], **how)

@@ -114,7 +114,7 @@ CLAIMS = (
         controls=(Test("shortcut of another sample", _removes("shuffled")),),
         trains=((called("plain", SHALLOW), DEPTH_WORKS), (called("permuted", SHALLOW), DEPTH_WORKS)),
         live=False,
-        not_shown="That it is as good as the identity: another order breaks up neighbourhoods, which costs 20 layers, too.",
+        not_shown="That it is as good as the identity: it breaks up neighbourhoods, which costs 20 layers, too.",
     ),
     Claim(
         id="HE1-6c",

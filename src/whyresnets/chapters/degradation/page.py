@@ -6,11 +6,15 @@ from typing import Any
 from whyresnets import exercises
 from whyresnets.chapters.degradation import CHAPTER, arms
 from whyresnets.chapters.degradation.arms import DEEP, FROZEN, LINEAR, ONE_HIDDEN, SHALLOW, STEPS, TIMES, called
+from whyresnets.chapters.degradation.claims import DEPTH_WORKS
 from whyresnets.chapters.degradation.on_cifar10 import LOG
 from whyresnets.report import Words, mean_losses
 from whyresnets.training.runs import Runs
 
 # --- What the figures show ----------------------------------------------------------------------
+
+
+BAR = DEPTH_WORKS  # nats: a net that ends below trains
 
 
 def _depths(net: str) -> dict[int, str]:
