@@ -96,7 +96,7 @@ class Seeds:
 
     Attributes
     ----------
-    printed : from 0 up
+    printed : from 0 up; 0: planned, and not run yet
     unseen : from 1000 up, run once to see that verdicts hold; 0: none
     tuning : from 10000 up, at each rate of its grid
     """
@@ -106,8 +106,8 @@ class Seeds:
     tuning: int
 
     def __post_init__(self):
-        checks.keep(self, checks.whole, "printed", "tuning", least=1)
-        checks.keep(self, checks.whole, "unseen")
+        checks.keep(self, checks.whole, "tuning", least=1)
+        checks.keep(self, checks.whole, "printed", "unseen")
 
 
 class NotBuilt(Exception):

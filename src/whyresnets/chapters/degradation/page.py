@@ -1,6 +1,6 @@
 """What only the chapter's page needs: what its figures show, the numbers in its sentences, checks of its exercises."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whyresnets import exercises
@@ -81,16 +81,36 @@ def answer(recorded: Mapping[str, Runs]) -> Words:
 
 def run_in_words(recorded: Mapping[str, Runs]) -> Words:
     """What the figure of the run shows, with the numbers of the record."""
-    told = [times for times in TIMES if called("residual", DEEP, times) in recorded]
-    plain = ", ".join(f"{rise(recorded, 'plain', times):.2f}" for times in told)
-    residual = ", ".join(f"{rise(recorded, 'residual', times):.2f}" for times in told)
-    steps = ", ".join(f"{times * STEPS:,}" for times in told)
-    ends = mean_losses(recorded, *(called("plain", DEEP, t) for t in TIMES if called("plain", DEEP, t) in recorded))
-    return Words(
-        f"After {steps} steps degradation is {plain} nats in plain nets and {residual} in residual ones. The deep "
-        f"plain net is slow, not stuck: its own loss goes {', '.join(f'{end:.2f}' for end in ends)}. So a verdict "
-        "about depth without its number of steps says nothing."
+    told = {
+        net: listed([f"{rise(recorded, net, t):.2f} nats after {t * STEPS:,} steps" for t in _run(recorded, net)])
+        for net in BUDGETS
+    }
+    not_run = [net for net in BUDGETS if len(_run(recorded, net)) < len(TIMES)]
+    deep = [times for times in TIMES if called("plain", DEEP, times) in recorded]
+    ends = [f"{end:.2f}" for end in mean_losses(recorded, *(called("plain", DEEP, times) for times in deep))]
+    waiting = (
+        f" (Not run yet for {TIMES[-1] * STEPS:,} steps: {listed(not_run)} nets of both depths.)" if not_run else ""
     )
+    return Words(
+        f"In plain nets degradation is {told['plain']}; in residual ones {told['residual']}. The loss of the deep "
+        f"plain net itself is {listed(ends)} after {listed([f'{t * STEPS:,}' for t in deep])} steps: it is slow, not "
+        f"stuck.{waiting}"
+    )
+
+
+def _run(recorded: Mapping[str, Runs], net: str) -> list[int]:
+    """The budgets at which a net was run at both depths, as multiples of the usual steps."""
+    return [t for t in TIMES if all(called(net, depth, t) in recorded for depth in (SHALLOW, DEEP))]
+
+
+def listed(items: Sequence[str]) -> str:
+    """Some items as in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def control_in_words(recorded: Mapping[str, Runs]) -> Words:
