@@ -70,7 +70,7 @@ def strip(chapter: Chapter, runs: Mapping[str, Runs] | None = None) -> Strip:
     >>> from whyresnets.chapters import CHAPTERS
     >>> line, *_ = strip(CHAPTERS[0]).lines
     >>> print(line)
-    Plain nets train worse ... Verdict: supported; undecided at 1,000 steps, 1.888 [1.806, ... [HE1-1]
+    Plain nets train worse ... Verdict: supported, 1.300 [1.059, ... [HE1-1]
     """
     rows = {claim.id: row(chapter, claim, runs) for claim in chapter.told if claim.live} if runs is not None else {}
     lines = tuple(_line(chapter, claim, rows.get(claim.id), runs is not None) for claim in chapter.told)

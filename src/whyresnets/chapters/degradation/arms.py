@@ -127,8 +127,12 @@ LAPTOP = (
 
 # Fewer than usual, because there are many nets, and a run of the deep ones takes ten seconds.
 FEW = Seeds(printed=10, unseen=5, tuning=3)
+ONCE = replace(FEW, unseen=0)  # what only stands beside the others
+LONG, WAITING = Seeds(printed=5, unseen=0, tuning=3), Seeds(printed=0, unseen=0, tuning=3)
 SEEDS = {
-    **dict.fromkeys(TRAINED, FEW),
-    **dict.fromkeys(FROZEN.values(), replace(FEW, tuning=2)),
-    **dict.fromkeys(LONGER, Seeds(printed=5, unseen=0, tuning=3)),
+    **dict.fromkeys(ENDS, FEW),
+    **dict.fromkeys((called("plain", 8), called("residual", 8), LINEAR, ONE_HIDDEN), ONCE),
+    **dict.fromkeys(FROZEN.values(), replace(ONCE, tuning=2)),
+    **dict.fromkeys(LONGER, LONG),
+    **{called(net, depth, 10): WAITING for net, depth in (("plain", 20), ("residual", 20), ("residual", 56))},
 }
