@@ -21,7 +21,7 @@ FAILURE_IS_A_RESULT = {
     "HE1-2": {"plain-56", "shuffled-20", "shuffled-56"},
     "HE1-8": {"plain-56", "delta-orthogonal-20", "delta-orthogonal-56"},
     "HE1-9": {"plain-56", "shuffled-20", "shuffled-56"},
-    "HE1-6c": {"shuffled-20", "shuffled-20 x10"},
+    "HE1-6c": {"shuffled-20 x10"},
     "HE1-7": {"start-110 at 0.1"},
     "ZA-4": {"plain-1002"},
     "DS-3": {"rescaled-256"},
