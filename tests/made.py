@@ -32,6 +32,13 @@ def recorded(chapter: Chapter, first_seed: int = 0) -> dict[str, Runs]:
     return chapter.recorded(first_seed=first_seed)
 
 
+def recorded_for(chapter: Chapter, claim: Claim, first_seed: int = 0) -> dict[str, Runs]:
+    """The laptop record of the arms of a claim: as many seeds as all of them have, since some may have more."""
+    runs = recorded(chapter, first_seed)
+    fewest = min(len(runs[arm].seeds) for arm in claim.arms)
+    return {arm: runs[arm].first(fewest) for arm in claim.arms}
+
+
 def conditions(claim: Claim) -> list[Condition]:
     """All that is measured for a claim: its own conditions, then those of each of its tests."""
     return [*claim.conditions, *(condition for test in claim.tests for condition in test.conditions)]

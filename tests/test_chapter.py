@@ -80,6 +80,16 @@ def test_claims_at_a_scale_without_arms_are_refused():
 # --- Plans ------------------------------------------------------------------------------------------
 
 
+def test_what_stands_aside_is_a_claim_that_is_not_live_and_is_not_told():
+    aside = replace(CLAIM, id="ASIDE", live=False)
+    chapter = replace(CHAPTER, claims=(CLAIM, aside), aside=("ASIDE",))
+    assert chapter.told == (CLAIM,) and chapter.claims == (CLAIM, aside)
+    with pytest.raises(ValueError, match="choose live=False"):
+        replace(CHAPTER, aside=(CLAIM.id,))
+    with pytest.raises(ValueError, match="nothing"):
+        replace(CHAPTER, aside=("nothing",))
+
+
 def test_specs_are_found_by_name_and_arms_of_one_kind_share_it():
     residual = arms("residual", {"a": NET, "b": NET.but(depth=20)})
     assert [(arm.name, arm.kind) for arm in residual] == [("a", "residual"), ("b", "residual")]

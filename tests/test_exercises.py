@@ -147,7 +147,7 @@ def answers() -> dict[str, tuple[tuple, object]]:
         "exercises.check_runs": ((SPEC, "nothing", five_nats), made([1.0] * 5)),
         "exercises.check_between": ((SPEC, "nothing", ends), made([1.0] * 5)),
         "exercises.check_change": ((SPEC,), SPEC.but(rule="residual")),
-        "degradation.page.check_attenuation": ((), 27 * math.log10(0.5)),
+        "degradation.page.check_shrinking": ((), 16.6),
         "degradation.page.check_between": (
             (),
             ended(arms["degradation"]["plain-20"].but(depth=32, extend_to=()), 1.0),

@@ -12,7 +12,7 @@ from made import changed
 
 from whyresnets import data, recording, report, sweeps
 from whyresnets.__main__ import main
-from whyresnets.chapter import NotBuilt
+from whyresnets.chapter import NotBuilt, Seeds
 from whyresnets.chapters import CHAPTERS
 from whyresnets.nets.architecture import Dense
 from whyresnets.spec import SGD, Readings, Spec
@@ -58,6 +58,31 @@ def test_what_has_more_seeds_than_usual_keeps_them_and_none_is_replaced_by_fewer
 
 def _twice(arrays):
     return {name: values.repeat(2, axis=0) for name, values in arrays.items()}
+
+
+def test_a_chapter_may_have_fewer_seeds_of_an_arm(toy, in_a_book):
+    fewer = replace(toy, name="not recorded", seeds={"trained": Seeds(10, 5, 3), "still": Seeds(5, 0, 3)})
+    for first_seed, counts in (
+        (0, {"untrained": 20, "trained": 10, "still": 5}),
+        (1000, {"untrained": 20, "trained": 5}),
+    ):
+        _, plan = recording.record_plan(fewer, list(toy.claims), "laptop", first_seed, None, whole=True)
+        assert {arm: len(seeds) for arm, (_, seeds) in plan.items()} == counts
+    _, grid = recording.grid_plan(fewer, "laptop")
+    assert {len(seeds) for _, seeds in grid.values()} == {3}
+
+
+def test_the_command_drops_what_no_arm_is_made_of(toy, trained, in_a_book, capsys):
+    records.write_record(NAME, [Runs(toy.specs()["trained"].but(rate=0.7), (0,), _first(trained["trained"]))])
+    known = len(records.record(NAME).about)
+    assert main(["record", "toy", "--drop-unused"]) == 0
+    assert f"{NAME}: 1 entries dropped" in capsys.readouterr().out
+    assert len(records.record(NAME).about) == known - 1
+    assert main(["record", "toy", "--drop-unused", "--grid"]) == 2
+
+
+def _first(runs: Runs) -> dict[str, np.ndarray]:
+    return {name: values[:1] for name, values in runs.arrays.items()}
 
 
 def test_a_grid_has_seeds_of_its_own(toy, in_a_book):

@@ -144,9 +144,12 @@ class Recorded:
 
 @functools.cache
 def seeds_0_and_1000(chapter) -> Mapping[str, Runs]:
-    """The record with both its groups of seeds, twenty of each."""
+    """The record with both its groups of seeds, twenty of each, or as many as there are."""
     groups = [recorded(chapter, first_seed) for first_seed in (0, 1000)]
-    both = {arm: [group[arm].first(RECORD_SEEDS) for group in groups] for arm in groups[0]}
+    both = {
+        arm: [group[arm].first(RECORD_SEEDS) if arm in group else runs.first(0) for group in groups]
+        for arm, runs in groups[0].items()
+    }
     return {
         arm: Runs(
             one.spec,
@@ -162,6 +165,8 @@ def recorded_effects() -> list[list[Recorded]]:
     """Those of each chapter that are no fractions, of which Wilson's intervals are counted below."""
     found = {chapter.name: [] for chapter in CHAPTERS}
     for chapter, claim in EVERY_CLAIM:
+        if any(len(seeds_0_and_1000(chapter)[arm].seeds) < 2 * RECORD_SEEDS for arm in claim.arms):
+            continue  # too few to draw from: what they say of all seeds is itself a guess
         fewest = claim.seeds if claim.live else RECORD_SEEDS
         parts = [("claim", claim.conditions), *(("control", test.conditions) for test in claim.tests)]
         for part, condition in ((part, condition) for part, conditions in parts for condition in conditions):

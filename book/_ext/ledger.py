@@ -78,7 +78,7 @@ def found() -> str:
     """The README's ten lines: what was said, and what was found, with the number."""
     by_id = {claim.id: (chapter, claim) for chapter in CHAPTERS for claim in chapter.claims}
     lines = []
-    for id in FOUND:
+    for id in (id for id in FOUND if id in by_id):
         chapter, claim = by_id[id]
         if verdict := chapter.printed(claim):
             lines.append(f"- {claim.says} **{verdict.word[0].upper()}{verdict.word[1:]}**: {shown(verdict.effect)}.")

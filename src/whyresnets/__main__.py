@@ -127,6 +127,8 @@ def _add_record(command: argparse.ArgumentParser) -> None:
     command.add_argument("--grid", action="store_true", help="the learning-rate grids instead of the claims")
     told = "this arm alone, such as 'plain-56'; may be said several times"
     command.add_argument("--arm", action="append", metavar="NAME", dest="arms", help=told)
+    told = "run nothing; drop from the records what no arm and no grid is made of any more"
+    command.add_argument("--drop-unused", action="store_true", help=told)
     told = "run some seeds of every record again; mark what comes out bit for bit alike"
     command.add_argument("--confirm", action="store_true", help=told)
     told = f"run every entry, {recording.SHORT} steps at most, and write that there, for --confirm --against"
@@ -342,6 +344,8 @@ def _record(options) -> int:
         raise BadInput(f"the folder of records, {records.RECORDS}, cannot be written: install with pip install -e .")
     if options.confirm:
         return _confirm(options)
+    if options.drop_unused:
+        return _drop_unused(options)
     plans = [(chapter, *_record_plan(chapter, chosen, options)) for chapter, chosen in _wanted(options)]
     trained_on = sweeps.hardware(options.workers)
     plans = [(chapter, name, _of_arms(plan, options)) for chapter, name, plan in plans]
@@ -354,6 +358,13 @@ def _record(options) -> int:
         runs = _run(chapter, plan, options)
         path = recording.keep(chapter, name, runs, options.scale, options.grid, trained_on)
         print(f"recorded {len(runs)} arms in {path}")
+    return 0
+
+
+def _drop_unused(options) -> int:
+    for chapter, _ in _wanted(options):
+        for name, dropped in recording.drop_unused(chapter, options.scale).items():
+            print(f"{name}: {len(dropped)} entries dropped")
     return 0
 
 
@@ -395,6 +406,8 @@ def _check_record(options) -> None:
         raise BadInput("runs are compared on the CPU of this machine: leave out --device and --scheduler")
     if options.against is not None and not _pair(options.against).exists():
         raise BadInput(f"--against {options.against}: no such file; `whyresnets record --rehearse FILE` writes one")
+    if options.drop_unused and (options.confirm or options.rehearse is not None or options.grid or options.arms):
+        raise BadInput("--drop-unused runs nothing: leave out --confirm, --rehearse, --grid and --arm")
     if options.grid and (options.seeds or options.first_seed):
         raise BadInput("--grid records whole grids: leave out --seeds and --first-seed")
 

@@ -90,6 +90,26 @@ def _plain(value: Any) -> str:
     return f"{value:,}" if type(value) is int else str(value)
 
 
+@dataclass(frozen=True)
+class Seeds:
+    """How many seeds of an arm are recorded.
+
+    Attributes
+    ----------
+    printed : from 0 up; 0: planned, and not run yet
+    unseen : from 1000 up, run once to see that verdicts hold; 0: none
+    tuning : from 10000 up, at each rate of its grid
+    """
+
+    printed: int
+    unseen: int
+    tuning: int
+
+    def __post_init__(self):
+        checks.keep(self, checks.whole, "tuning", least=1)
+        checks.keep(self, checks.whole, "printed", "unseen")
+
+
 class NotBuilt(Exception):
     """Something that the command line names but this version cannot do yet."""
 
@@ -111,6 +131,8 @@ class Chapter:
     larger_claims : scale -> the claims that are judged there, under the same ids, some with other thresholds
     published : numbers of the papers, and the arms that they stand beside
     dropped : claims that were tried and are not in the ledger, each with the reason
+    aside : identifiers of claims that stand in the ledger and on the evidence page alone, and are never judged live
+    seeds : name of an arm at laptop scale -> how many seeds of it are recorded, where they are not as many as usual
     tuned_by : the quantity by which the rates of the grid are compared, in nats
     compact : its records keep a few steps of each curve, in 32 bits (see :func:`whyresnets.store.records.compact`)
     whole : names of arms that it keeps whole nevertheless, every step and all 64 bits
@@ -120,7 +142,7 @@ class Chapter:
     Raises
     ------
     ValueError
-        If two arms bear one name, or a claim names an arm that is not there.
+        If two arms bear one name, a claim names an arm that is not there, or what stands aside is no claim, or live.
     NotBuilt
         If claims are judged at a scale that has no arms.
     """
@@ -137,6 +159,8 @@ class Chapter:
     larger_claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
     dropped: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    seeds: Mapping[str, Seeds] = field(default_factory=dict)
     tuned_by: Callable[[Runs], np.ndarray] = training_loss
     compact: bool = False
     whole: tuple[str, ...] = ()
@@ -144,7 +168,10 @@ class Chapter:
     builds_on: str = ""
 
     def __post_init__(self):
-        self._refuse_absent("laptop", (*self.shown, *self.probes, *self.whole))
+        self._refuse_absent("laptop", (*self.shown, *self.probes, *self.whole, *self.seeds))
+        for id in self.aside:
+            if self.claim(id).live:
+                raise ValueError(f"{id} stands aside and is live: choose live=False")
         for scale in dict.fromkeys(("laptop", *self.larger, *self.larger_claims)):
             self._refuse_absent(scale, (arm for claim in self.claims_at(scale) for arm in _arms(claim)))
 
@@ -168,6 +195,11 @@ class Chapter:
             If the chapter has no such claim there; the message names those that are near.
         """
         return checks.Named("claim", {claim.id: claim for claim in self.claims_at(scale)})[id]
+
+    @property
+    def told(self) -> tuple[Claim, ...]:
+        """The claims of the chapter's page, in the order of the ledger: all but those that stand aside."""
+        return tuple(claim for claim in self.claims if claim.id not in self.aside)
 
     def claims_at(self, scale: str) -> tuple[Claim, ...]:
         """The claims that are judged at ``scale``, as they are judged there, in the order of the ledger."""

@@ -33,20 +33,29 @@ def record_plan(
 ) -> tuple[str, Plan]:
     """The name of a record, and what to run for it; ``whole``: the arms that are only shown, too.
 
-    Where ``seeds`` does not say how many, what has more than usual keeps them.
+    Where ``seeds`` does not say how many, what has more than usual keeps them. What the chapter asks none of is left
+    out.
 
     Raises
     ------
     whyresnets.store.records.RecordDamaged
         If it would replace more seeds by fewer.
     """
-    name, usual = f"{chapter.name}-{scale}", seeds or report.seeds_to_record(scale)
+    name = f"{chapter.name}-{scale}"
     arms = chapter.specs(scale) if whole else {a: s for a, (s, _) in plan_of(chapter, claims, scale, 0, 1).items()}
     recorded = chapter.recorded(scale, first_seed) if seeds is None else {}
-    counts = {arm: max(usual, len(recorded[arm].seeds) if arm in recorded else 0) for arm in arms}
-    plan = {arm: (spec, range(first_seed, first_seed + counts[arm])) for arm, spec in arms.items()}
+    usual = {arm: seeds or seeds_of(chapter, arm, scale, first_seed) for arm in arms}
+    counts = {arm: max(usual[arm], len(recorded[arm].seeds) if arm in recorded else 0) for arm in arms}
+    plan = {arm: (spec, range(first_seed, first_seed + counts[arm])) for arm, spec in arms.items() if counts[arm]}
     records.refuse_fewer(name, plan.values())
     return name, plan
+
+
+def seeds_of(chapter: Chapter, arm: str, scale: str, first_seed: int = 0) -> int:
+    """How many seeds of an arm its record has from ``first_seed`` up: as many as usual, or as the chapter says."""
+    if scale != "laptop" or arm not in chapter.seeds:
+        return report.seeds_to_record(scale)
+    return chapter.seeds[arm].unseen if first_seed else chapter.seeds[arm].printed
 
 
 def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
@@ -58,7 +67,7 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
         If rates are not tuned there.
     """
     plan = {
-        f"{arm} at {spec.optimiser.rate:g}": (spec, range(TUNING, TUNING + _tuning_seeds(spec)))
+        f"{arm} at {spec.optimiser.rate:g}": (spec, range(TUNING, TUNING + _tuned_with(chapter, arm, scale, spec)))
         for arm, specs in chapter.grids(scale).items()
         for spec in specs
     }
@@ -67,6 +76,11 @@ def grid_plan(chapter: Chapter, scale: str) -> tuple[str, Plan]:
     name = chapter.grid_record(scale)
     records.refuse_fewer(name, plan.values())
     return name, plan
+
+
+def _tuned_with(chapter: Chapter, arm: str, scale: str, spec: Spec) -> int:
+    """How many seeds a rate of an arm's grid has: as the chapter says, or as usual."""
+    return chapter.seeds[arm].tuning if scale == "laptop" and arm in chapter.seeds else _tuning_seeds(spec)
 
 
 def _tuning_seeds(spec: Spec) -> int:
@@ -119,6 +133,16 @@ def _holds(name: str, spec: Spec, seed: int) -> bool:
         known == spec and seed in record.about[key]["seeds"] and key not in record.stale
         for key, known in record.specs.items()
     )
+
+
+def drop_unused(chapter: Chapter, scale: str) -> dict[str, list[str]]:
+    """Drop from a chapter's records at ``scale``, that of its grids included, what no arm and no grid is made of.
+
+    Name of a record -> the entries that were dropped.
+    """
+    tried = {spec for specs in chapter.grids(scale).values() for spec in specs}
+    used = {f"{chapter.name}-{scale}": set(chapter.specs(scale).values()), chapter.grid_record(scale): tried}
+    return {name: records.keep_only(name, specs) for name, specs in used.items() if records.record(name)}
 
 
 # --- Two versions of the code -------------------------------------------------------------------

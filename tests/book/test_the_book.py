@@ -92,7 +92,7 @@ def test_the_methods_explain_every_word():
 def test_a_chapter_prints_every_verdict_of_its_record(chapter):
     shown = squeezed("\n".join(table for cell in cells(chapter.name) for table in markdown(cell)))
     strip = {line.claim.id: line.said("**{}**", "*{}*").split("Your run")[0] for line in report.strip(chapter).lines}
-    for claim in chapter.claims:
+    for claim in chapter.told:
         if chapter.name in short.SHORT:
             assert squeezed(strip[claim.id]) in shown, claim.id
             continue
@@ -243,18 +243,14 @@ def test_exercises_have_grades_with_solutions_and_self_checks(name):
 def test_the_protocol_in_the_prose_is_the_protocol_that_was_run():
     """Numbers of the protocol are typed into the prose; here they are held to the Specs and the data."""
     said = " ".join(prose("degradation").split())
-    spec, digits = degradation.CHAPTER.specs()["plain-20"], data.load("digits")
-    height, width = digits.x_train.shape[2:]
-    assert spec.optimiser.warmup == 0.1 and spec.optimiser.weight_decay == 1e-4  # "a tenth of the steps", "$10^{-4}$"
+    specs, lines = degradation.CHAPTER.specs(), data.load("mnist1d").x_train
+    spec = specs["plain-56"]
+    longer = [specs[f"plain-56 x{times}"].optimiser.steps // spec.optimiser.steps for times in (3, 10)]
+    assert longer == [3, 10]  # "three and ten times as long"
     for words in (
-        f"{len(digits.x_train):,} images of {height} by {width} pixels",
-        f"{len(digits.x_test)} to test",
-        f"a short budget of {spec.optimiser.steps} steps",
-        "channels {}, {}, {} here".format(*spec.net.widths),
-        f"momentum {spec.optimiser.momentum:g}",
-        f"batches of {spec.task.batch}",
-        f"the first {degradation.CHAPTER.specs()['start-20 at 0.1'].optimiser.steps} steps",
-        f"a record of {len(degradation.CHAPTER.recorded()['plain-110'].seeds)} seeds",
+        f"{len(lines):,} lines of {lines.shape[-1]} numbers",
+        "three stages of {}, {} and {} channels".format(*spec.net.widths),
+        f"takes {spec.optimiser.steps} steps in batches of {spec.task.batch}",
     ):
         assert words in said, words
 

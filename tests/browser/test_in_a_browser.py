@@ -189,22 +189,21 @@ def test_the_slider_answers_to_mouse_and_keyboard(from_file):
     slider.focus()
     page.keyboard.press("ArrowRight")
     assert shown.get_attribute("data-value") == "56" and slider.get_attribute("aria-valuetext") == "56"
-    assert "Plain: 0 of 20 seeds train" in shown.inner_text()
-    page.keyboard.press("End")
-    assert shown.get_attribute("data-value") == "110"
+    assert "Plain: 0 of 10 seeds train" in shown.inner_text()
     page.keyboard.press("Home")
     assert shown.get_attribute("data-value") == "8"
-    shuffled = shown.locator('[data-arm="shuffled"]').first
     slider.fill("1")
-    half = figure.locator('.frame.now g[data-arm="half"]')
-    assert not half.is_visible() and not shuffled.is_visible()
-    figure.get_by_role("checkbox", name="half the shortcut").check()
-    assert half.is_visible()
+    start, other = (
+        figure.locator(f'.frame.now g[data-arm="{kind}"]') for kind in ("plain, Dirac start", "permuted shortcut")
+    )
+    assert not start.is_visible() and not other.is_visible()
+    figure.get_by_role("checkbox", name="plain, starts as the identity").check()
+    assert start.is_visible() and not other.is_visible()
 
 
 def test_without_scripts_all_depths_are_shown(open_page):
     page = open_page(f"file://{SITE}/degradation.html", java_script_enabled=False)
-    assert page.locator(".explorable .frame:visible").count() == 4
+    assert page.locator(".explorable .frame:visible").count() == 3
     assert not page.locator(".explorable input[type=range]").is_visible()
 
 
@@ -335,4 +334,4 @@ def test_unfolding_shows_what_axe_is_to_see(from_file):
     page = from_file("degradation.html")
     page.evaluate(UNFOLD)
     assert page.locator(".solution.dropdown p").last.is_visible()
-    assert page.locator('.frame.now g[data-arm="half"]').is_visible()
+    assert page.locator('.frame.now g[data-arm="plain, Dirac start"]').is_visible()

@@ -9,8 +9,9 @@ from whyresnets import sweeps
 from whyresnets.chapter import SIZES
 from whyresnets.chapters import CHAPTERS
 from whyresnets.claims.quantities import CHANCE, training_loss
-from whyresnets.claims.verdicts import LIVE_SEEDS, RECORD_SEEDS, judge
+from whyresnets.claims.verdicts import LIVE_SEEDS, judge
 from whyresnets.nets.architecture import Dense, skips_layers
+from whyresnets.recording import seeds_of
 from whyresnets.stats import loss_band
 from whyresnets.store import records
 from whyresnets.sweeps import core_seconds
@@ -21,6 +22,9 @@ CLAIMS = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for 
 # Refuted by the printed record, and on other seeds opposite as well, but not as a whole by as much as matters: without
 # an assay that is undecided. The chapter says so.
 ELSEWHERE = {"OP-4d": "undecided"}
+# Undecided in a group of five recorded seeds with the one residual net of 56 layers that ends late: the effect is then
+# not absent in the control with its whole interval. A reader's own seeds give the printed word.
+BY_A_LATE_SEED = {"HE1-1"}
 LIVE = [pytest.param(chapter, claim, id=claim.id) for chapter in CHAPTERS for claim in chapter.claims if claim.live]
 SCALES = ("laptop", *SIZES)
 GRIDS = [
@@ -81,8 +85,9 @@ def test_the_record_is_complete_and_of_todays_code(chapter):
     assert found[f"{chapter.name}-laptop"] and found[f"{chapter.name}-grid"]
     for first_seed in (0, 1000):
         recorded = chapter.recorded(first_seed=first_seed)
-        assert set(recorded) == set(chapter.specs())
-        assert all(len(runs.seeds) >= RECORD_SEEDS for runs in recorded.values())
+        asked = {arm: seeds_of(chapter, arm, "laptop", first_seed) for arm in chapter.specs()}
+        assert set(recorded) == {arm for arm, count in asked.items() if count}
+        assert all(len(runs.seeds) >= asked[arm] for arm, runs in recorded.items())
 
 
 @each_chapter
@@ -116,17 +121,24 @@ def test_the_record_comes_out_again(chapter):
 @pytest.mark.parametrize(("chapter", "claim"), CLAIMS)
 def test_a_verdict_holds_on_seeds_that_nobody_had_looked_at(chapter, claim):
     unseen = recorded(chapter, 1000)
+    if not_run := [arm for arm in claim.arms if not seeds_of(chapter, arm, "laptop", 1000)]:
+        pytest.skip(f"the chapter records {', '.join(not_run)} once, because it is dear")
     assert all(min(unseen[arm].seeds) >= 1000 for arm in claim.arms)
+    fewest = min(len(unseen[arm].seeds) for arm in claim.arms)
+    unseen = {arm: unseen[arm].first(fewest) for arm in claim.arms}
     assert judge(claim, unseen).word == ELSEWHERE.get(claim.id, printed(chapter, claim))
 
 
 @pytest.mark.parametrize(("chapter", "claim"), LIVE)
 def test_a_live_verdict_does_not_hang_on_which_seeds(chapter, claim):
     """Every group of recorded seeds, as many as a reader's run has, gives the printed word: that run should, too."""
-    for start in range(0, 2 * RECORD_SEEDS - claim.seeds + 1, 5):
+    recorded_seeds = min(len(both(chapter, arm).seeds) for arm in claim.arms)
+    for start in range(0, recorded_seeds - claim.seeds + 1, 5):
         group = {arm: both(chapter, arm).some(range(start, start + claim.seeds)) for arm in claim.arms}
         verdict = judge(claim, group)
-        if claim.id in ELSEWHERE and verdict.word == ELSEWHERE[claim.id]:
+        if claim.id in BY_A_LATE_SEED and verdict.word == "undecided":
+            assert start > 0 and verdict.reason == "a control did not fail"
+        elif claim.id in ELSEWHERE and verdict.word == ELSEWHERE[claim.id]:
             assert start > 0 and verdict.effect.missed_by == "opposite"  # a reader's own seeds give the printed word
         else:
             assert verdict.word == printed(chapter, claim)

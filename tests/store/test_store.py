@@ -218,6 +218,18 @@ def test_two_arms_of_one_spec_are_recorded_again_in_the_place_of_an_entry_of_an_
     assert shipped.record("toy").runs(tiny)["curve"][0, 0] == 2.0
 
 
+def test_what_no_arm_is_made_of_any_more_is_dropped_and_nothing_else(records, tiny):
+    other = tiny.but(depth=14)
+    plan = {"kept": (tiny, [0, 1]), "unused": (other, [0])}
+    sweep = sweeps.run(plan, workers=sweeps.WITHOUT_CACHE)
+    shipped.write_record("some", list(sweep.values()))
+    assert len(shipped.keep_only("some", [tiny])) == 1
+    found = shipped.record("some")
+    assert found.runs(other) is None and found.runs(tiny)["curve"].tobytes() == sweep["kept"]["curve"].tobytes()
+    assert {name.split("/")[0] for name in found.arrays} == set(found.about)
+    assert shipped.keep_only("some", [tiny]) == [] and shipped.keep_only("none", []) == []
+
+
 def test_a_record_is_found_by_its_spec_so_a_new_field_takes_its_default(records, tiny):
     shipped.write_record("chapter-laptop", [made(tiny)])
     path = records / "chapter-laptop.json"

@@ -98,7 +98,7 @@ def test_a_lost_scheduler_is_one_clear_line_and_what_was_finished_is_kept(cluste
 
 def test_a_scheduler_that_does_not_answer_is_one_clear_line(cache, capsys, monkeypatch):
     monkeypatch.setattr(dask_cluster, "ANSWER", 0.5)
-    asked = ["judge", "HE1-3", "--scale", "smoke", "--backend", "dask", "--scheduler"]
+    asked = ["judge", "WR-4", "--scale", "smoke", "--backend", "dask", "--scheduler"]
     for address in ("tcp://127.0.0.1:1", "nonsense://"):
         assert main([*asked, address]) == 2
         last = capsys.readouterr().err.splitlines()[-1]

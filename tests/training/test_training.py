@@ -85,7 +85,7 @@ def test_the_global_generators_are_untouched(act, tiny, cache, capsys):
         "train": lambda: train(tiny.but(signals=True), 0),
         "train augmented": lambda: train(tiny.but(augment=True), 0),
         "load": lambda: data.load.__wrapped__("digits"),
-        "judge": lambda: main(["judge", "HE1-3", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]),
+        "judge": lambda: main(["judge", "WR-4", "--scale", "smoke", "--seeds", "1", "--jobs", "1"]),
     }
     torch.manual_seed(1)
     np.random.seed(1)

@@ -81,6 +81,7 @@ class _Net(NamedTuple):
     colour: str
     kind: str
     runs: Runs | None
+    bar: float
 
     @property
     def ends(self) -> str:
@@ -89,15 +90,17 @@ class _Net(NamedTuple):
         if self.runs is None:
             return f"{said}: not run at this depth."
         losses = training_loss(self.runs)
-        trained = int((losses < TRAINED).sum())
+        trained = int((losses < self.bar).sum())
         return f"{said}: {trained} of {len(losses)} seeds train, mean training loss {losses.mean():.2f} nats."
 
 
-def by_depth(nets: Mapping[str, Mapping[int, str]], recorded: Live, at_first: int, *, kinds: Kinds) -> Explorable:
+def by_depth(
+    nets: Mapping[str, Mapping[int, str]], recorded: Live, at_first: int, bar: float = TRAINED, *, kinds: Kinds
+) -> Explorable:
     """Mini-batch loss against step at each depth, one line a recorded seed, the mean on top; in nats.
 
     ``nets`` maps what a net is called -> depth -> arm, each net of another kind. The first two are drawn unless a
-    reader asks for others; the slider starts at the depth ``at_first``.
+    reader asks for others; the slider starts at the depth ``at_first``. A seed trains if it ends below ``bar``, nats.
     """
     depths = sorted({depth for arms in nets.values() for depth in arms})
     first = {name: next(iter(arms.values())) for name, arms in nets.items()}
@@ -105,7 +108,7 @@ def by_depth(nets: Mapping[str, Mapping[int, str]], recorded: Live, at_first: in
     for name, arm in first.items():
         for depth, shown in drawings.items():
             runs = recorded.get(nets[name].get(depth, ""))
-            shown.append(_Net(name, kind_of(arm, kinds).colour, kinds[arm], runs))
+            shown.append(_Net(name, kind_of(arm, kinds).colour, kinds[arm], runs, bar))
     boxes = "".join(
         f'<label><input type="checkbox" value="{net.kind}"{" checked" if i < 2 else ""}> '
         f'<span style="border-bottom: 3px solid {net.colour}">{escape(net.name)}</span></label>'
@@ -168,7 +171,7 @@ def _axes(steps: int) -> str:
     parts = [f'<path d="M{LEFT} {TOP}V{low}H{right}" fill="none" stroke="{INK}"/>']
     for loss in (0, 1, 2, 3):
         parts.append(f'<text x="{LEFT - 8}" y="{_height(loss) + 4:.0f}" text-anchor="end">{loss}</text>')
-    for step in range(0, steps + 1, steps // 4):
+    for step in range(0, steps + 1, steps // 5):
         parts.append(f'<text x="{_across(step, steps + 1):.0f}" y="{low + 17}" text-anchor="middle">{step}</text>')
     chance = _height(CHANCE)
     parts += [

@@ -62,16 +62,18 @@ class Strip:
 def strip(chapter: Chapter, runs: Mapping[str, Runs] | None = None) -> Strip:
     """The verdict strip of a chapter: each claim, its printed verdict, and the one from a reader's own ``runs``.
 
+    Claims that stand aside are left out.
+
     A line ends with the identifier in square brackets; in the book that is a link to the claim's row of the evidence
     page. Print it, or let a notebook show it. ``strip(...).rows`` has the judged claims, for an assertion.
 
     >>> from whyresnets.chapters import CHAPTERS
     >>> line, *_ = strip(CHAPTERS[0]).lines
     >>> print(line)
-    Plain nets train worse ... Verdict: supported; undecided at 1,000 steps, 1.888 [1.806, ... [HE1-1]
+    Plain nets train worse ... Verdict: supported, 1.300 [1.059, ... [HE1-1]
     """
-    rows = {claim.id: row(chapter, claim, runs) for claim in chapter.claims if claim.live} if runs is not None else {}
-    lines = tuple(_line(chapter, claim, rows.get(claim.id), runs is not None) for claim in chapter.claims)
+    rows = {claim.id: row(chapter, claim, runs) for claim in chapter.told if claim.live} if runs is not None else {}
+    lines = tuple(_line(chapter, claim, rows.get(claim.id), runs is not None) for claim in chapter.told)
     judged = tuple(rows.values())
     return Strip(lines, judged, agreement(judged))
 

@@ -204,6 +204,25 @@ def _with(old: Record, sweep: Iterable[Runs], trained_on: str, small: bool, laye
     return Record(about, arrays)
 
 
+def keep_only(name: str, used: Iterable[Spec]) -> list[str]:
+    """Drop from the record called ``name`` every entry whose Spec is none of those ``used``; which they were.
+
+    What an arm had that no chapter has any more. No other entry changes.
+
+    Raises
+    ------
+    OSError
+        If the record cannot be written; it is then as it was.
+    """
+    old, known = record(name) or Record({}, {}), set(used)
+    unused = [key for key, spec in old.specs.items() if spec not in known]
+    if unused:
+        about = {key: told for key, told in old.about.items() if key not in unused}
+        arrays = {n: a for n, a in old.arrays.items() if n.split("/", 1)[0] in about}
+        write(RECORDS / f"{name}.json", Record(about, arrays))
+    return unused
+
+
 def refuse_fewer(name: str, plan: Iterable[tuple[Spec, Sequence[int]]]) -> None:
     """Ask this before hours are spent on a record.
 

@@ -1,23 +1,24 @@
-"""Degradation (He et al. 2015): deeper plain nets train worse, and the skip removes that."""
+"""Degradation (He et al. 2015): deeper plain nets train worse, and what takes that away."""
 
 from whyresnets.chapter import Chapter, larger_arms
-from whyresnets.chapters.degradation import ten_epochs
-from whyresnets.chapters.degradation.arms import GRID, LAPTOP, LARGER_GRID, PUBLISHED, at_scale
-from whyresnets.chapters.degradation.claims import CLAIMS, LARGER_CLAIMS
+from whyresnets.chapters.degradation import first_edition, ten_epochs
+from whyresnets.chapters.degradation.arms import GRID, LAPTOP, SEEDS
+from whyresnets.chapters.degradation.claims import ASIDE, CLAIMS, LARGER_CLAIMS
 
-LARGER = larger_arms(LAPTOP, LARGER_CLAIMS, at_scale)
+LARGER = larger_arms(first_edition.DIGITS.values(), LARGER_CLAIMS, first_edition.at_scale)
 
 CHAPTER = Chapter(
     name="degradation",
     title="Degradation",
     builds_on="gradient descent, convolutions, batch normalisation",
     claims=CLAIMS,
+    aside=ASIDE,
     laptop=LAPTOP,
     larger={**LARGER, "paper": (*ten_epochs.PRECISION, *ten_epochs.ARMS, *LARGER["paper"])},
-    published=PUBLISHED,
+    published=first_edition.PUBLISHED,
     larger_claims=LARGER_CLAIMS,
-    larger_grid={"workstation": LARGER_GRID, "paper": ten_epochs.GRID},
-    shown=("plain-8", "residual-8"),
-    probes=("plain-110", "residual-110", "plain-20 x10", "start-20 at 0.1"),
+    larger_grid={"workstation": first_edition.LARGER_GRID, "paper": ten_epochs.GRID},
+    shown=("Dirac-56",),
     grid=GRID,
+    seeds=SEEDS,
 )

@@ -1,149 +1,138 @@
-"""The nets of the chapter: plain and residual at four depths and three lengths, their controls, and how they start."""
+"""The nets of the chapter: He et al.'s family in one dimension, at their widths, with other starts and shortcuts.
 
+Every net has the best rate of a grid. What the first edition trained on digits and still stands in the ledger (the
+warm-up, and an epoch of CIFAR-10) is in ``first_edition``.
+"""
+
+from dataclasses import replace
 from typing import NamedTuple
 
-from whyresnets.chapter import Arm, Published, larger
+from whyresnets import bed
+from whyresnets.chapter import Arm, Seeds
+from whyresnets.chapters.degradation import first_edition
 from whyresnets.nets.architecture import Conv
 from whyresnets.spec import SGD, Readings, Spec, Task
 
-# --- Trained at the best rate of a grid ---------------------------------------------------------
+WIDTHS = (16, 32, 64)  # channels of He et al. 2015, section 4.2
+TASK = Task("mnist1d", batch=64)
+STEPS = 150  # (chosen by us: five seeds of five nets are a live run)
+TIMES = (1, 3, 10)  # budgets, as multiples of those steps
+DEPTHS = (8, 20, 56)
+SHALLOW, DEEP = 20, 56
 
-# Learning-rate grids, in steps of about 3: recorded with seeds from 10000 (`whyresnets record --grid --all`).
-WIDE = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-LONG = (0.003, 0.01, 0.03, 0.1, 0.3)
-HIGH = (0.03, 0.1, 0.3, 1.0)
 
+class Net(NamedTuple):
+    """A net: its ``kind``, its joining rule, and the fields of :class:`Conv` that set it apart."""
 
-class Tuned(NamedTuple):
-    """A net by rule and depth, the ``best`` of the ``rates`` of its grid, and how many ``times`` 100 steps it gets.
-
-    Best by mean training loss, and not at the edge of the grid. Where every rate ends at chance (plain-110 and the
-    shuffled nets), the rate does not matter.
-    """
-
+    kind: str
     rule: str
-    depth: int
-    best: float
-    rates: tuple[float, ...] = WIDE
-    times: int = 1
-
-    @property
-    def name(self) -> str:
-        """Rule and depth, and how many times the usual steps."""
-        return f"{self.rule}-{self.depth}" + (f" x{self.times}" if self.times > 1 else "")
-
-    def at(self, rate: float) -> Spec:
-        """The net at some rate."""
-        extended = Readings(extend_to=(56, 110) if self.name == "plain-20" else ())
-        return Spec(Conv(self.depth, self.rule), optimiser=SGD(rate, 100 * self.times), readings=extended)
-
-    @property
-    def arm(self) -> Arm:
-        """The net at its best rate."""
-        return Arm(self.name, self.at(self.best), self.rule)
+    fields: tuple[tuple[str, str], ...] = ()
 
 
-TUNED = (
-    Tuned("plain", 8, 0.3),
-    Tuned("plain", 20, 0.1),
-    Tuned("plain", 56, 0.03),
-    Tuned("plain", 110, 0.01),
-    Tuned("residual", 8, 0.3),
-    Tuned("residual", 20, 0.1),
-    Tuned("residual", 56, 0.03),
-    Tuned("residual", 110, 0.01),
-    Tuned("half", 20, 0.1),
-    Tuned("half", 56, 0.01),
-    Tuned("shuffled", 20, 0.3),
-    Tuned("shuffled", 56, 0.1),
-    Tuned("plain", 20, 0.1, LONG, times=3),
-    Tuned("plain", 56, 0.1, LONG, times=3),
-    Tuned("residual", 20, 0.1, LONG, times=3),
-    Tuned("residual", 56, 0.03, LONG, times=3),
-    Tuned("plain", 20, 0.3, HIGH, times=10),
-    Tuned("plain", 56, 0.01, WIDE[:4], times=10),
-    Tuned("residual", 20, 0.1, HIGH, times=10),
-    Tuned("residual", 56, 0.1, LONG, times=10),
-    Tuned("shuffled", 56, 0.3, (0.1, 0.3, 1.0), times=10),
-)
-# Those of the longest runs stand by depth, as in the table of the page.
-GRID = {
-    net.name: tuple(net.at(rate) for rate in net.rates)
-    for net in sorted(TUNED, key=lambda net: net.depth if net.times == 10 else 0)
+# How an arm is called -> what it is. The first three differ in their start alone, the others in their shortcut.
+NETS = {
+    "plain": Net("plain", "plain"),
+    "Dirac": Net("plain, Dirac start", "plain", (("weights", "dirac"),)),
+    "delta-orthogonal": Net("plain, delta-orthogonal start", "plain", (("weights", "orthogonal"),)),
+    "residual": Net("residual", "residual"),
+    "permuted": Net("permuted shortcut", "residual", (("skip", "permuted"),)),
+    "shuffled": Net("shuffled", "shuffled"),
 }
 
-# --- How they start ---------------------------------------------------------------------------
 
-FIRST_STEPS = SGD(steps=30, warmup=0.0, schedule="constant")
-
-
-def _start(label: str, kind: str, zero_init: bool) -> tuple[Arm, ...]:
-    """The first 30 steps at a constant rate, without warm-up."""
-    net = Spec(Conv(20, "residual", zero_init_residual=zero_init), optimiser=FIRST_STEPS)
-    return tuple(
-        Arm(f"{label}-{depth} at {rate}", net.but(depth=depth, rate=rate), kind)
-        for depth in (20, 110)
-        for rate in (0.01, 0.1)
-    )
+def called(net: str, depth: int, times: int = 1) -> str:
+    """The name of an arm: the net, its layers, and how many times the usual steps it gets."""
+    return f"{net}-{depth}" + (f" x{times}" if times > 1 else "")
 
 
-START = _start("start", "residual", zero_init=False)
-ZERO_INIT = _start("zero-init", "zero-init residual", zero_init=True)
-WARMUP = tuple(
-    Arm(f"{depth} {word} warm-up", Spec(Conv(depth, "residual"), optimiser=SGD(warmup=share)), "residual")
-    for depth in (20, 110)
-    for word, share in (("with", 0.1), ("without", 0.0))
-)
-LAPTOP = (*(net.arm for net in TUNED), *START, *ZERO_INIT, *WARMUP)
+def _spec(net: str, depth: int, times: int = 1) -> Spec:
+    """A net at a rate to be chosen; ``plain-20`` is also read after it is extended to the depth of the deep one."""
+    known = NETS[net]
+    extended = Readings(extend_to=(DEEP,) if (net, depth, times) == ("plain", SHALLOW, 1) else ())
+    made = Conv(depth, known.rule, WIDTHS, **dict(known.fields))
+    return Spec(made, TASK, SGD(0.1, times * STEPS), extended)
 
-# --- Larger scales ------------------------------------------------------------------------------
 
-WORKSTATION_GRID = {
-    **dict.fromkeys(("plain-20", "residual-20", "half-20", "residual-56"), (0.03, 0.1, 0.3)),
-    **dict.fromkeys(("plain-56", "half-56"), (0.01, 0.03, 0.1)),
+# --- Every net at every budget: name -> kind and Spec ---------------------------------------------
+
+ENDS: dict[str, tuple[str, Spec]] = {
+    called(net, depth): (known.kind, _spec(net, depth))
+    for net, known in NETS.items()
+    for depth in (DEPTHS if net in ("plain", "residual") else (SHALLOW, DEEP))
 }
-# The best rate on that grid, of two seeds only; the shuffled nets', which do not train, chosen by us.
-WORKSTATION_RATE = {
-    "plain-20": 0.1,
-    "plain-56": 0.03,
-    "residual-20": 0.1,
-    "residual-56": 0.1,
-    "half-20": 0.1,
-    "half-56": 0.03,
-    "shuffled-20": 0.1,
-    "shuffled-56": 0.1,
+STUCK = "shuffled"  # of 20 layers, because the deep one would be trained for as long as all others
+LONGER: dict[str, tuple[str, Spec]] = {
+    called(net, depth, times): (NETS[net].kind, _spec(net, depth, times))
+    for times in TIMES[1:]
+    for net in ("plain", "residual")
+    for depth in (SHALLOW, DEEP)
+} | {called(STUCK, SHALLOW, TIMES[-1]): (NETS[STUCK].kind, _spec(STUCK, SHALLOW, TIMES[-1]))}
+FROZEN = {net: f"{called(net, DEEP)}, frozen" for net in ("residual", "Dirac")}
+LINEAR, ONE_HIDDEN = "linear", "one hidden layer"
+_DEEP = _spec("residual", DEEP)
+BASELINES: dict[str, tuple[str, Spec]] = {
+    **{name: ("frozen branches", bed.frozen(_spec(net, DEEP))) for net, name in FROZEN.items()},
+    LINEAR: ("linear model", bed.linear(_DEEP)),
+    ONE_HIDDEN: ("one hidden layer", bed.one_hidden(_DEEP)),
 }
-_BY_NAME = {net.name: net for net in TUNED}
-LARGER_GRID = {
-    name: tuple(larger(_BY_NAME[name].at(rate), "workstation").but(extend_to=()) for rate in rates)
-    for name, rates in WORKSTATION_GRID.items()
+TRAINED = ENDS | LONGER | BASELINES
+
+# --- Learning rates ------------------------------------------------------------------------------
+
+# Steps of about 3, recorded with seeds from 10000 (`whyresnets record degradation --grid`).
+_LOW, _MIDDLE, _HIGH, _WIDE = (0.003, 0.01, 0.03), (0.01, 0.03, 0.1), (0.03, 0.1, 0.3), (0.03, 0.1, 0.3, 1.0)
+RATES: dict[str, tuple[float, ...]] = {
+    **{called(net, 8): _WIDE for net in ("plain", "residual")},
+    **{called(net, SHALLOW): _WIDE for net in ("plain", "Dirac", "delta-orthogonal")},
+    called("residual", SHALLOW): (0.01, *_WIDE),
+    called("plain", DEEP): _MIDDLE,
+    called("Dirac", DEEP): _HIGH,
+    called("delta-orthogonal", DEEP): (*_MIDDLE, 0.3),
+    called("residual", DEEP): (*_LOW, 0.1),
+    called("permuted", SHALLOW): _MIDDLE,
+    called("permuted", DEEP): (*_LOW, 0.1),
+    FROZEN["residual"]: (0.01, *_WIDE),
+    FROZEN["Dirac"]: (*_WIDE, 3.0),
+    LINEAR: (0.03, 0.1, 0.3, 1.0),
+    ONE_HIDDEN: (0.1, 0.3, 1.0, 3.0),
 }
-WARMED_UP = 400 / 64_000  # of the steps: He et al. 2015, section 4.2 (theirs at a tenth of the rate, ours linear)
-
-
-def at_scale(arm: Arm, scale: str) -> Arm:
-    """The arm at a larger scale; where it is trained, signals are read before, early on and at the end."""
-    spec = larger(arm.spec, scale)
-    if not spec.optimiser.steps:
-        return Arm(arm.name, spec, arm.kind)
-    steps = spec.optimiser.steps
-    spec = spec.but(signals=True, watch=(0, steps // 10, steps))
-    if scale == "workstation":
-        return Arm(arm.name, spec.but(rate=WORKSTATION_RATE[arm.name]), arm.kind)
-    # He et al. 2015, section 4.2: one rate for all, and a gentle start for 110 layers alone.
-    warmup = WARMED_UP if spec.net.depth == 110 else 0.0
-    return Arm(arm.name, spec.but(rate=0.1, schedule="step", warmup=warmup), arm.kind)
-
-
-HE = Spec(
-    Conv(20, "residual", (16, 32, 64)),
-    Task("cifar10", batch=128, augment=True),
-    SGD(0.1, 64_000, warmup=0.0, schedule="step"),
+# The best of the grid by mean training loss, and not at its edge. What is trained longer has the rate that was best for
+# the usual steps, and another sample's shortcut one of ours: it ends at chance.
+BEST: dict[str, float] = {
+    **{called(net, DEPTHS[0]): 0.3 for net in ("plain", "residual")},
+    **{called(net, SHALLOW): 0.1 for net in ("plain", "Dirac", "delta-orthogonal")},
+    called("plain", DEEP): 0.03,
+    called("Dirac", DEEP): 0.1,
+    called("delta-orthogonal", DEEP): 0.1,
+    **{called(net, depth): 0.03 for net in ("residual", "permuted") for depth in (SHALLOW, DEEP)},
+    FROZEN["residual"]: 0.03,
+    FROZEN["Dirac"]: 1.0,
+    LINEAR: 0.1,
+    ONE_HIDDEN: 0.3,
+}
+BEST |= {
+    called(net, depth, times): BEST[called(net, depth)]
+    for times in TIMES[1:]
+    for net in ("plain", "residual")
+    for depth in (SHALLOW, DEEP)
+}
+GRID = {name: tuple(TRAINED[name][1].but(rate=rate, extend_to=()) for rate in rates) for name, rates in RATES.items()}
+GRID |= first_edition.TUNED_GRID
+LAPTOP = (
+    *(Arm(name, spec.but(rate=BEST.get(name, 0.1)), kind) for name, (kind, spec) in TRAINED.items()),
+    *first_edition.WARM_UP,
 )
-HE_110 = HE.but(depth=110, warmup=WARMED_UP)
-PUBLISHED = (
-    Published("residual-20", "ResNet-20", "8.75", "he2016deep, Table 6", HE),
-    Published("residual-56", "ResNet-56", "6.97", "he2016deep, Table 6", HE.but(depth=56)),
-    Published("residual-110", "ResNet-110", "6.43 (best of 5; mean 6.61)", "he2016deep, Table 6", HE_110),
-    Published("plain-110", "plain, 110 layers", "above 60", "he2016deep, section 4.2", HE_110.but(rule="plain")),
-)
+
+# --- Seeds ---------------------------------------------------------------------------------------
+
+# Fewer than usual, because there are many nets, and a run of the deep ones takes ten seconds.
+FEW = Seeds(printed=10, unseen=5, tuning=3)
+ONCE = replace(FEW, unseen=0)  # what only stands beside the others
+LONG, WAITING = Seeds(printed=5, unseen=0, tuning=3), Seeds(printed=0, unseen=0, tuning=3)
+SEEDS = {
+    **dict.fromkeys(ENDS, FEW),
+    **dict.fromkeys((called("plain", 8), called("residual", 8), LINEAR, ONE_HIDDEN), ONCE),
+    **dict.fromkeys(FROZEN.values(), replace(ONCE, tuning=2)),
+    **dict.fromkeys(LONGER, LONG),
+    **{called(net, depth, 10): WAITING for net, depth in (("plain", 20), ("residual", 20), ("residual", 56))},
+}
