@@ -6,6 +6,8 @@ is a factor of ten; the number of steps is that before which something is read.
 """
 
 import functools
+from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -65,7 +67,7 @@ def watched(steps: int) -> Quantity:
 
     @quantity(f"gradient at the states after {steps} steps, first over last", decades)
     def ratio(runs: Runs) -> np.ndarray:
-        norms = runs["watched_gradient_norm"][:, min(np.searchsorted(runs.spec.readings.watch, steps), 2)]
+        norms = runs["watched_gradient_norm"][:, _reached(runs.spec.readings.watch, steps)]
         return np.log10(norms[:, 0] / norms[:, -1])
 
     return ratio
@@ -94,7 +96,12 @@ def relative_steps(runs: Runs, steps: int) -> np.ndarray:
 
 def reading(runs: Runs, steps: int) -> int:
     """Which reading on the way was made after so many ``steps``; of runs that were cut short, the last."""
-    return int(min(np.searchsorted(runs.spec.readings.follow, steps), len(runs.spec.readings.follow) - 1))
+    return _reached(runs.spec.readings.follow, steps)
+
+
+def _reached(read: Sequence[int], steps: int) -> int:
+    """The position of the first of some rising steps that is no fewer than ``steps``; the last, if all are fewer."""
+    return min(bisect_left(read, steps), len(read) - 1)
 
 
 def _of_units(runs: Runs, name: str, steps: int) -> np.ndarray:
