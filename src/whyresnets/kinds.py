@@ -50,6 +50,7 @@ KINDS = {
     "linear model": Kind("linear model", BROWN),
     "one hidden layer": Kind("one hidden layer", ORANGE),
     # Vanishing
+    "plain, equal steps": Kind("plain, weights scaled for equal relative steps", PURPLE, "f(x)"),
     "plain, orthogonal": Kind("plain, BN, ReLU, orthogonal weights", BROWN, "f(x)"),
     "plain, no BN, small weights": Kind("plain, no BN, small weights", GREY, "f(x), f without BN"),
     "sigmoid": Kind("plain, no BN, sigmoid", PURPLE, "f(x), f without BN"),

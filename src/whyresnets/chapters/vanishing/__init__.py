@@ -13,5 +13,6 @@ CHAPTER = Chapter(
     larger={"workstation": WORKSTATION},
     larger_claims=LARGER_CLAIMS,
     grid=GRID,
+    aside=("VG-2",),
     compact=True,
 )

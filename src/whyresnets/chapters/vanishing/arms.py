@@ -18,7 +18,14 @@ SIGMOID, GAUSSIAN, BARE = "sigmoid, orthogonal", "sigmoid, Gaussian", "sigmoid, 
 LINEAR, ONE_HIDDEN = "linear", "one hidden layer"
 SATURATING = "sigmoid, no BN"
 SMALL, OPEN = "small weights, no BN", "residual, BN before the last layer only"
+BALANCED, AGAIN = "plain, equal relative steps", "plain, drawn again"
+FIRST_GAIN = 124.0  # with it all units of the plain net move by the same share at first (chosen on tuning seeds)
 FLAT = "plain, BN before the last layer only"  # ReLU, and nothing explodes; shown, and in no claim
+
+
+def counted(arm: str) -> str:
+    """The name of the arm that is ``arm`` before training, of which directions are counted."""
+    return f"{arm}, before training"
 
 
 def frozen(arm: str) -> str:
@@ -38,6 +45,7 @@ NETS: dict[str, tuple[str, Spec]] = {
     FLAT: ("plain, head BN", bed.on_the_bed(UNITS, "plain", 0.1, norm="none", head_norm="batch").but(follow=(0,))),
     BARE: ("sigmoid", bed.on_the_bed(UNITS, "plain", 0.1, **_ROTATED, norm="none")),
 }
+NETS[BALANCED] = ("plain, equal steps", NETS[PLAIN][1].but(first_gain=FIRST_GAIN))
 NETS |= {
     frozen(SIGMOID): ("frozen branches", bed.frozen(NETS[SIGMOID][1]).but(follow=())),
     LINEAR: ("linear model", bed.linear(NETS[PLAIN][1])),
@@ -45,6 +53,7 @@ NETS |= {
 }
 RATES = {
     PLAIN: (0.01, 0.03, 0.1),
+    BALANCED: (0.03, 0.1, 0.3, 1.0),
     RESIDUAL: (0.03, 0.1, 0.3),
     ORTHOGONAL: (0.003, 0.01, 0.03, 0.1, 0.3),
     SIGMOID: (0.003, 0.01, 0.03),
@@ -64,7 +73,10 @@ BEST = {
     frozen(SIGMOID): 0.3,
     ONE_HIDDEN: 1.0,
 }
-TRAINED = tuple(Arm(name, spec.but(rate=BEST[name]), kind) for name, (kind, spec) in NETS.items())
+TRAINED = (
+    *(Arm(name, spec.but(rate=BEST[name]), kind) for name, (kind, spec) in NETS.items()),
+    Arm(AGAIN, NETS[PLAIN][1].but(rate=BEST[PLAIN], follow=(), draw=1), "plain"),
+)
 
 # --- Read at the start --------------------------------------------------------------------------
 
@@ -85,7 +97,11 @@ START = (
     Arm(HE_BARE, HE.but(norm="none"), "plain, no norm"),
     Arm(HE_CIRCULAR, HE.but(norm="none", padding="circular"), "plain, no norm"),
 )
-LAPTOP = (*TRAINED, *START)
+COUNTED = tuple(
+    Arm(counted(name), NETS[name][1].but(steps=0, follow=(), directions=(0,)), NETS[name][0])
+    for name in (PLAIN, BALANCED, ORTHOGONAL, FLAT, GAUSSIAN, SIGMOID, RESIDUAL)
+)
+LAPTOP = (*TRAINED, *START, *COUNTED)
 
 # --- On CIFAR-10 --------------------------------------------------------------------------------
 

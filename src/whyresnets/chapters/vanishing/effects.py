@@ -49,6 +49,11 @@ def weight_distance(steps: int) -> Quantity:
     return _size_of("gradient of the weights", of_weights(steps), steps)
 
 
+def step_distance(steps: int) -> Quantity:
+    """|:func:`relative`|: decades away from steps that are alike (S,)."""
+    return _size_of("relative step", relative(steps), steps)
+
+
 @functools.cache
 def growth(steps: int) -> Quantity:
     """log10 of ||W|| of the first unit after so many ``steps`` over that at the start, decades (S,). Source: ours."""
