@@ -26,6 +26,8 @@ def test_controls_change_one_thing(differ):
         return differ(LAPTOP, one, other) - {"follow"}
 
     assert changed(arms.PLAIN, arms.RESIDUAL) == {"rule"}
+    assert changed(arms.PLAIN, arms.BALANCED) == {"first_gain"}
+    assert changed(arms.PLAIN, arms.AGAIN) == {"draw"}
     assert changed(arms.PLAIN, arms.ORTHOGONAL) == {"weights"}
     assert changed(arms.SIGMOID, arms.ORTHOGONAL) == {"activation"}
     assert changed(arms.SIGMOID, arms.GAUSSIAN) == {"weights"}

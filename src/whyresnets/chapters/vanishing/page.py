@@ -8,7 +8,8 @@ from typing import Any
 from whyresnets import exercises
 from whyresnets.chapters.vanishing import CHAPTER, arms, effects
 from whyresnets.claims.effects import Quantity
-from whyresnets.report import Words, mean_losses
+from whyresnets.claims.quantities import CHANCE
+from whyresnets.report import Table, Words, mean_losses
 from whyresnets.training.runs import Runs
 
 Recorded = Mapping[str, Runs]
@@ -33,9 +34,18 @@ ON_THE_WAY = {
     title: {label: (arm, partial(effects.relative_steps, steps=steps)) for label, steps in _WHEN.items()}
     for title, arm in {
         "Plain, BN": arms.PLAIN,
+        "Plain, BN, equal steps": arms.BALANCED,
         "Residual, BN": arms.RESIDUAL,
-        "Plain, BN, no explosion": arms.SIGMOID,
     }.items()
+}
+_NETS = {  # formula of the branch -> arm, in the order of their losses
+    "plain, ReLU, Gaussian": arms.PLAIN,
+    "the same, equal steps": arms.BALANCED,
+    "plain, ReLU, orthogonal": arms.ORTHOGONAL,
+    "plain, ReLU, Gaussian, BN before the last layer only": arms.FLAT,
+    "plain, sigmoid, Gaussian": arms.GAUSSIAN,
+    "residual, ReLU, Gaussian": arms.RESIDUAL,
+    "plain, sigmoid, orthogonal": arms.SIGMOID,
 }
 
 # --- In words, with the numbers of a record -----------------------------------------------------
@@ -51,18 +61,24 @@ def both(recorded: Recorded, arm: str, steps: int = 0) -> str:
     return " and ".join(_decades(recorded, of(steps), arm) for of in (effects.at_states, effects.of_weights))
 
 
+def reaching(recorded: Recorded, arm: str) -> float:
+    """The mean number of directions of the first state that reach the last before training, of 64."""
+    return float(recorded[arms.counted(arm)]["directions"].mean())
+
+
 def answer(recorded: Recorded) -> Words:
     """The chapter's answer."""
     factor = 10 ** (mean(recorded, effects.at_states(0), arms.PLAIN) / arms.UNITS)
-    grown = 10 ** mean(recorded, effects.growth(arms.SOON), arms.PLAIN)
-    small = 10 ** -mean(recorded, effects.relative(arms.SOON), arms.PLAIN)
-    plain, residual, without = mean_losses(recorded, arms.PLAIN, arms.RESIDUAL, arms.SIGMOID)
+    nets = arms.PLAIN, arms.BALANCED, arms.RESIDUAL, arms.SIGMOID
+    plain, balanced, residual, sigmoid = mean_losses(recorded, *nets)
+    few, _, some, many = (reaching(recorded, arm) for arm in nets)
     return Words(
-        f"**No. With BN the gradient of a deep plain net explodes at the start, by a factor of {factor:.2f} a layer.** "
-        f"{arms.SOON} steps later that is gone, and has left its mark: the first weights are {grown:.0f} times as "
-        f"large, and a step moves them, relative to their size, {small:,.0f} times less than the last ones. That net "
-        f"of {arms.UNITS} units ends at {plain:.2f} nats, the residual one at {residual:.2f}, and a plain one with BN "
-        f"but no explosion at {without:.2f}."
+        f"**No. With BN the gradient of a deep plain net explodes at the start, by a factor of {factor:.2f} a layer; "
+        f"and that is not why it fails either.** The net of {arms.UNITS} units ends at {plain:.2f} nats, where a guess "
+        f"costs {CHANCE:.2f}. With its weights scaled so that all units move by the same share, the very same function "
+        f"ends at {balanced:.2f}. Of the 64 directions of its first state {few:.1f} reach the last; in the residual "
+        f"net, which ends at {residual:.2f}, {some:.1f}, and in a plain net of sigmoids with BN {many:.1f}: that one "
+        f"ends at {sigmoid:.2f}."
     )
 
 
@@ -84,29 +100,41 @@ def start_in_words(recorded: Recorded) -> Words:
 
 
 def way_in_words(recorded: Recorded, larger: Recorded) -> Words:
-    """What happens on the way, on CIFAR-10 (the ``larger`` scale), too; and what the control shows."""
+    """What happens on the way, on CIFAR-10 (the ``larger`` scale), too; and what equal steps change."""
     grown, kept = (10 ** mean(recorded, effects.growth(arms.SOON), arm) for arm in (arms.PLAIN, arms.RESIDUAL))
     before, after = (_decades(recorded, effects.relative(steps), arms.PLAIN) for steps in (0, arms.SOON))
-    skipped = [_decades(recorded, effects.relative(steps), arms.RESIDUAL) for steps in (0, arms.SOON)]
-    names = arms.SIGMOID, arms.RESIDUAL, arms.frozen(arms.SIGMOID), arms.ONE_HIDDEN, arms.LINEAR
-    sigmoid, residual, frozen, hidden, linear = mean_losses(recorded, *names)
-    relu, bare, gaussian = mean_losses(recorded, arms.ORTHOGONAL, arms.BARE, arms.GAUSSIAN)
-    plain, flat = mean_losses(recorded, arms.PLAIN, arms.FLAT)
+    share = 2 * mean(recorded, effects.growth(arms.SOON), arms.PLAIN)
+    equal = _decades(recorded, effects.relative(0), arms.BALANCED)
+    plain, balanced = mean_losses(recorded, arms.PLAIN, arms.BALANCED)
     return Words(
         f"*Plain.* After {arms.SOON} steps first and last layer differ by {both(recorded, arms.PLAIN, arms.SOON)} "
-        f"decades: healthy, as He et al. say. But the first weights have become {grown:.0f} times as large, and the "
-        f"relative step has gone from {before} to {after}. *Residual:* weights times {kept:.2f}, relative step "
-        f"{skipped[0]} and {skipped[1]}. On CIFAR-10, at the states, in one epoch: "
+        f"decades: healthy, as He et al. say. But the first weights have become {grown:.0f} times as large (residual: "
+        f"{kept:.2f}), and the relative step has gone from {before} to {after} decades; of that fall the growth alone "
+        f"explains {share:.1f}. On CIFAR-10 the gradient at the states goes the same way in an epoch: "
         f"{_then(larger, arms.PLAIN_EPOCH)}, with shortcuts {_then(larger, arms.RESIDUAL_EPOCH)}.\n\n"
-        f"*No explosion.* The plain net with sigmoids ({both(recorded, arms.SIGMOID)} at the start) ends at "
-        f"**{sigmoid:.2f} nats**, the residual net at {residual:.2f}. Its depth does the work: with frozen units "
-        f"{frozen:.2f}, one hidden layer {hidden:.2f}, a linear model {linear:.2f}. With ReLUs in the sigmoids' place "
-        f"the explosion is back ({both(recorded, arms.ORTHOGONAL)}), and {relu:.2f}; without BN, {bare:.2f}.\n\n"
-        f"*And yet healthy norms are not enough.* With Gaussian instead of orthogonal weights nothing explodes either "
-        f"({both(recorded, arms.GAUSSIAN)}), and the net ends at {gaussian:.2f}, where frozen units end, too. And with "
-        f"ReLUs, Gaussian weights and a BN before the last layer only ({both(recorded, arms.FLAT)}) a net ends at "
-        f"{flat:.2f}: {plain - flat:.1f} nats below the one that explodes, and above one hidden layer."
+        f"*Equal steps.* Scaled, the same function starts with relative steps that differ by {equal} decades. It ends "
+        f"at {balanced:.2f} nats, the net as it is drawn at {plain:.2f}. So the explosion, and the mark it leaves, are "
+        "signs of a net that fails, and not the reason."
     )
+
+
+def nets_in_words(recorded: Recorded) -> Words:
+    """A table of nets: norms at the start, directions that arrive, losses; and what it shows."""
+    rows = [
+        (name, both(recorded, arm), f"{reaching(recorded, arm):.1f}", f"{mean_losses(recorded, arm)[0]:.2f}")
+        for name, arm in _NETS.items()
+    ]
+    head = ("54 units", "decades, states and weights", "directions, of 64", "ends at, nats")
+    frozen, hidden, linear, bare = mean_losses(
+        recorded, arms.frozen(arms.SIGMOID), arms.ONE_HIDDEN, arms.LINEAR, arms.BARE
+    )
+    note = (
+        f"The two nets that train let most directions through. Norms do not tell: sigmoids with Gaussian weights are "
+        f"as healthy as with orthogonal ones, and end where the orthogonal ones end with units that are never trained "
+        f"({frozen:.2f}). One hidden layer ends at {hidden:.2f}, a linear model at {linear:.2f}, the sigmoids without "
+        f"BN at {bare:.2f}."
+    )
+    return Words(Table(head, rows, note)._repr_markdown_())
 
 
 def _then(larger: Recorded, arm: str) -> str:
