@@ -58,12 +58,6 @@ class ConvNet(Conv, Network):
             draw = torch.randn(width, before, *kernel, generator=generator, dtype=dtype)
             params[f"{name}.weight"] = self.gain * draw * (variance / (math.prod(kernel) * before)) ** 0.5
 
-        def within_unit(name: str, before: int, width: int):
-            convolution(name, before, width)
-            if self.weights != "he":
-                kernel, middle = params[f"{name}.weight"], MIDDLES[self.weights]
-                params[f"{name}.weight"] = self.gain * in_the_middle(middle(kernel[..., 0, 0]), kernel.shape)
-
         def normalised(name: str, width: int, kind: str, scale: float = 1.0):
             normalisation(params, running, name, width, dtype, kind, scale)
 
@@ -75,9 +69,9 @@ class ConvNet(Conv, Network):
             if stride == 2 and not post:
                 convolution(name, before, width, side=1, variance=1.0)
                 continue
-            within_unit(f"{name}.a", before, width)
+            convolution(f"{name}.a", before, width)
             normalised(f"{name}.a", width if post else before, within)
-            within_unit(f"{name}.b", width, width)
+            convolution(f"{name}.b", width, width)
             normalised(f"{name}.b", width, within, scale=0.0 if self.zero_init_residual else 1.0)
             if self.norm == "sum":
                 normalised(f"{name}.sum", width, "batch")
@@ -88,10 +82,19 @@ class ConvNet(Conv, Network):
         draw = torch.randn(self.outputs, self.widths[-1], generator=generator, dtype=dtype)
         params["head.weight"] = draw * self.widths[-1] ** -0.5
         params["head.bias"] = torch.zeros(self.outputs, dtype=dtype)
+        self._arrange(params, generator)
+        return params, running
+
+    def _arrange(self, params: Params, generator: torch.Generator) -> None:
+        """Kernels of the units as ``weights`` says, made of what was drawn; and the orders of a permuted skip."""
+        if self.weights != "he":
+            for name in [name for name in params if name.endswith((".a.weight", ".b.weight"))]:
+                drawn, middle = params[name], MIDDLES[self.weights]
+                params[name] = self.gain * in_the_middle(middle(drawn[..., 0, 0]), drawn.shape)
         if self.skip == "permuted":
             for name, *_ in self.units:
-                params[f"{name}.shuffle.fixed"] = torch.randint(2**20, (), generator=generator).to(dtype)
-        return params, running
+                drawn = torch.randint(2**20, (), generator=generator)
+                params[f"{name}.shuffle.fixed"] = drawn.to(params["head.weight"].dtype)
 
     def walk(
         self,
