@@ -100,10 +100,10 @@ def test_a_withdrawn_claim_stands_where_it_was_dropped_else_beside_its_likes(mon
     second = next(c for c in CHAPTERS if any(claim.id.startswith("ZA-") for claim in c.claims))
     telling = replace(second, dropped=("HE1-99 was never clear.",))
     monkeypatch.setattr(evidence, "CHAPTERS", tuple(telling if c is second else c for c in CHAPTERS))
-    words = {"HE1-9": "supported", "HE1-99": "refuted", "ZA-77": "void", "XX-1": "refuted"}
+    words = {"HE1-90": "supported", "HE1-99": "refuted", "ZA-77": "void", "XX-1": "refuted"}
     monkeypatch.setattr(versioning, "kept", lambda _: {"1": {"date": "2031-01-01", "words": words}})
     found = evidence.withdrawn(ROOT)
-    assert found[first.name] == {"HE1-9": "supported", "XX-1": "refuted"}
+    assert found[first.name] == {"HE1-90": "supported", "XX-1": "refuted"}
     assert found[second.name] == {"HE1-99": "refuted", "ZA-77": "void"}
     page = squeezed(evidence.page(telling, ROOT))
     assert "| HE1-99 | refuted |" in page and "- HE1-99 was never clear." in page and "| ZA-77 | void |" in page

@@ -134,5 +134,5 @@ SEEDS = {
     **dict.fromkeys((called("plain", 8), called("residual", 8), LINEAR, ONE_HIDDEN), ONCE),
     **dict.fromkeys(FROZEN.values(), replace(ONCE, tuning=2)),
     **dict.fromkeys(LONGER, LONG),
-    **{called(net, depth, 10): WAITING for net, depth in (("plain", 20), ("residual", 20), ("residual", 56))},
+    **{called("residual", depth, TIMES[-1]): WAITING for depth in (SHALLOW, DEEP)},
 }

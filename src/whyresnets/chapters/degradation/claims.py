@@ -98,7 +98,7 @@ CLAIMS = (
     ),
     Claim(
         id="HE1-8",
-        source="ours, after the doubt that degradation is one of the start",
+        source="ours, after zagoruyko2017diracnets, whose kernels it starts from",
         says="Without any shortcut, plain nets whose layers start as the identity lose most of degradation.",
         conditions=_removes("Dirac"),
         controls=(Test("layers that start as rotations (delta-orthogonal)", _removes("delta-orthogonal")),),
@@ -108,7 +108,7 @@ CLAIMS = (
     ),
     Claim(
         id="HE1-9",
-        source="ours, after the doubt whether a shortcut must be the identity",
+        source="ours, after he2016identity, section 3 (shortcuts that are not the identity)",
         says="A whole shortcut that is not the identity, its pixels in another order, removes most of degradation.",
         conditions=_removes("permuted"),
         controls=(Test("shortcut of another sample", _removes("shuffled")),),
