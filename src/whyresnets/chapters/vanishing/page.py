@@ -87,12 +87,12 @@ def start_in_words(recorded: Recorded) -> Words:
     factor = 10 ** (mean(recorded, effects.at_states(0), arms.PLAIN) / arms.UNITS)
     return Words(
         "Decades (factors of ten) from the last layer to the first, at the states and of the weights. **Plain, BN: "
-        f"{both(recorded, arms.PLAIN)}**, a factor of {factor:.2f} a layer, as derived ({A_LAYER:.2f}). Residual, BN: "
-        f"{both(recorded, arms.RESIDUAL)}. So both gradients explode where BN stands, and far less with shortcuts. The "
-        f"other three warn: small weights without BN have the textbook's vanishing gradient at the states, and none of "
-        f"the weights ({both(recorded, arms.SMALL)}); full branches without BN explode at the states alone "
-        f"({both(recorded, arms.OPEN)}). Of the weights it vanishes only with sigmoids "
-        f"({both(recorded, arms.SATURATING)}).\n\n"
+        f"{both(recorded, arms.PLAIN)}**, a factor of {factor:.2f} a layer, as derived ({A_LAYER:.2f}). Residual, "
+        f"BN: {both(recorded, arms.RESIDUAL)}. So both gradients explode where BN stands in the units, and far less "
+        "with shortcuts. The other three warn: small weights without BN have the textbook's vanishing gradient at "
+        f"the states, and none of the weights ({both(recorded, arms.SMALL)}); a residual net whose only BN stands "
+        f"before the last layer explodes at the states alone ({both(recorded, arms.OPEN)}). Of the weights it "
+        f"vanishes only with sigmoids ({both(recorded, arms.SATURATING)}).\n\n"
         f"He et al.'s own nets of 56 layers, on digits: plain with BN {both(recorded, arms.HE_PLAIN)}, residual with "
         f"BN {both(recorded, arms.HE_RESIDUAL)}, plain without BN {both(recorded, arms.HE_BARE)}. The last is the "
         f"border's doing: with circular padding instead of zeros it is {both(recorded, arms.HE_CIRCULAR)}."
@@ -108,13 +108,14 @@ def way_in_words(recorded: Recorded, larger: Recorded) -> Words:
     plain, balanced = mean_losses(recorded, arms.PLAIN, arms.BALANCED)
     return Words(
         f"*Plain.* After {arms.SOON} steps first and last layer differ by {both(recorded, arms.PLAIN, arms.SOON)} "
-        f"decades: healthy, as He et al. say. But the first weights have become {grown:.0f} times as large (residual: "
-        f"{kept:.2f}), and the relative step has gone from {before} to {after} decades; of that fall the growth alone "
-        f"explains {share:.1f}. On CIFAR-10 the gradient at the states goes the same way in an epoch: "
+        f"decades: healthy, as He et al. say. But the first weights have become {grown:.0f} times as large "
+        f"(residual: {kept:.2f}), and the relative step has gone from {before} to {after} decades; of that fall the "
+        f"growth alone explains {share:.1f}. On CIFAR-10 the gradient at the states goes the same way in an epoch: "
         f"{_then(larger, arms.PLAIN_EPOCH)}, with shortcuts {_then(larger, arms.RESIDUAL_EPOCH)}.\n\n"
-        f"*Equal steps.* Scaled, the same function starts with relative steps that differ by {equal} decades. It ends "
-        f"at {balanced:.2f} nats, the net as it is drawn at {plain:.2f}. So the explosion, and the mark it leaves, are "
-        "signs of a net that fails, and not the reason."
+        f"*Equal steps.* Scaled, the same function starts with relative steps that differ by {equal} decades (the "
+        f"raw gradients of its weights still do, as the weights do). It ends at {balanced:.2f} nats, the net as it "
+        f"is drawn at {plain:.2f}. So the explosion, and the mark it leaves, are signs of a net that fails, and not "
+        "the reason."
     )
 
 
@@ -129,10 +130,11 @@ def nets_in_words(recorded: Recorded) -> Words:
         recorded, arms.frozen(arms.SIGMOID), arms.ONE_HIDDEN, arms.LINEAR, arms.BARE
     )
     note = (
-        f"The two nets that train let most directions through. Norms do not tell: sigmoids with Gaussian weights are "
-        f"as healthy as with orthogonal ones, and end where the orthogonal ones end with units that are never trained "
-        f"({frozen:.2f}). One hidden layer ends at {hidden:.2f}, a linear model at {linear:.2f}, the sigmoids without "
-        f"BN at {bare:.2f}."
+        f"A net trains by its depth if it ends below one hidden layer ({hidden:.2f}), a linear model ({linear:.2f}) "
+        f"and itself with units that are never trained (the last one: {frozen:.2f}). Two do, and they let most "
+        "directions through. Norms do not tell: sigmoids are as healthy with Gaussian weights as with orthogonal "
+        "ones. Nor does the count order all: the ReLU net with one BN, before its last layer, learns more than the "
+        f"plain one with as few directions. Sigmoids without BN end at {bare:.2f}."
     )
     return Words(Table(head, rows, note)._repr_markdown_())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from whyresnets import exercises
 from whyresnets.chapters.within_reach import CHAPTER, arms, effects
-from whyresnets.claims.quantities import CHANCE, training_loss
+from whyresnets.claims.quantities import training_loss
 from whyresnets.report import Words, mean_losses
 from whyresnets.training.runs import Runs
 
@@ -69,18 +69,18 @@ def answer(recorded: Recorded) -> Words:
 def starts_in_words(recorded: Recorded) -> Words:
     """What the figure of the starts shows, with the numbers of the record."""
     built, again, once = mean_losses(recorded, arms.grown(0.0), arms.SHALLOW_AGAIN, arms.SHALLOW_TWICE)
-    untaught, drawn = mean_losses(recorded, arms.untaught(0.0), "plain, 600 steps")
+    untaught, noisy, drawn = mean_losses(recorded, arms.untaught(0.0), arms.untaught(0.3), "plain, 600 steps")
     with_1, without_1 = mean_losses(recorded, arms.grown(1.0), arms.untaught(1.0))
     lost = float(effects.grown_loss(recorded[arms.grown(0.3)]).mean())
     shallow, back = mean_losses(recorded, arms.SHALLOW_NET, arms.grown(0.3))
     return Words(
-        f"Noise of 0.3 of a drawn weight destroys the function, from {shallow:.2f} to {lost:.2f} nats "
-        f"(a guess costs {CHANCE:.2f}), and training ends at {back:.2f} all the same. So was it near "
-        f"enough to the solution? No: units that start as the identity, with no solution anywhere, end at "
-        f"{untaught:.2f} after as many steps, the grown net without noise at {built:.2f}, weights as they are drawn at "
-        f"{drawn:.2f}. With noise as large as a drawn weight the solution is even worth less than none ({with_1:.2f} "
-        f"against {without_1:.2f}). And the solution does not make the deep net better than the shallow one: trained "
-        f"on for as long, 4 units end at {again:.2f}, or at {once:.2f} if the rate falls once only."
+        f"Noise of 0.3 of a drawn weight destroys the function, from {shallow:.2f} to {lost:.2f} nats, and training "
+        f"ends at {back:.2f} all the same. So was it near enough to the solution? With that noise, units that start "
+        f"as the identity and have no solution anywhere end at {noisy:.2f}. Without noise the two end at {built:.2f} "
+        f"(grown) and {untaught:.2f} (no solution), and weights as they are drawn at {drawn:.2f} after as many "
+        f"steps. With noise of 1 the solution is even worth less than none ({with_1:.2f} against {without_1:.2f}). "
+        "And it does not make the deep net better than the shallow one: 4 units that are trained on for as long end "
+        f"at {again:.2f}, in one run of 600 steps at {once:.2f}."
     )
 
 
@@ -99,7 +99,7 @@ def directions_in_words(recorded: Recorded) -> Words:
         f"and 10 ruins the net where 56 are ({counts[3]:.1f}, {many:.2f}).\n\n"
         f"With one small direction, branches that are never trained end at {frozen:.2f} nats, a linear model at "
         f"{linear:.2f}, one hidden layer at {hidden:.2f}: all above {one:.2f}. With 56 small ones the net that trains "
-        f"({many:.2f}) is not below one hidden layer; its frozen twin ends at {frozen_too:.2f}."
+        f"({many:.2f}) is not below one hidden layer; untrained branches end at {frozen_too:.2f}."
     )
 
 
