@@ -1,7 +1,7 @@
 """The nets of the chapter: He et al.'s family in one dimension, at their widths, with other starts and shortcuts.
 
-Every net has the best rate of a grid, except another sample's shortcut, which has none. What the first edition trained on digits and still stands in the ledger (the
-warm-up, and an epoch of CIFAR-10) is in ``first_edition``.
+Every net has the best rate of a grid, except another sample's shortcut, which has none. What the first edition trained
+on digits and still stands in the ledger (the warm-up, and an epoch of CIFAR-10) is in ``first_edition``.
 """
 
 from dataclasses import replace
