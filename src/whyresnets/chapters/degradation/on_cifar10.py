@@ -63,7 +63,8 @@ def on_cifar10(chapter: Chapter) -> Table:
     ends = [small.get(net) for net in NETS]
     if any(one is not None for one in ends):
         rows.append(_row(f"ours, half the width, 1 epoch{_seeds(ends)}", [_at_end(one) for one in ends]))
-    note = f"Public log: {LOG.source} (read in {LOG.read}); {LOG.protocol}; one run a net; error with BN's averages."
+    log = f"Public log: {LOG.source} (read in {LOG.read}); {LOG.protocol}; one run a net."
+    note = f"{log} Errors are with BN's running averages."
     return Table(HEAD, rows, f"{note} Ours at full width is {NOT_RUN}: {', '.join(missing)}." if missing else note)
 
 

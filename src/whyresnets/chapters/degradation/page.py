@@ -153,12 +153,12 @@ def control_in_words(recorded: Mapping[str, Runs]) -> Words:
     stuck, stuck_shallow = mean_losses(recorded, "shuffled-56", "shuffled-20")
     return Words(
         f"*The start.* The rise is {plain:.2f} nats from He's start, {orthogonal:.2f} with rotation kernels, "
-        f"{dirac:.2f} with identity kernels. Its layers must learn: with their kernels, BN scales and BN shifts "
-        f"frozen, that net ends at {frozen:.2f}, above one hidden layer ({hidden:.2f}).\n\n"
+        f"{dirac:.2f} with identity kernels. There the layers must learn: with kernels, BN scales and BN shifts "
+        f"frozen, the net ends at {frozen:.2f}, above one hidden layer ({hidden:.2f}).\n\n"
         f"*The shortcut.* The identity leaves a rise of {residual:.2f}, reordered pixels {permuted:.2f}; but there "
         f"both depths are worse ({shallow:.2f} and {deep:.2f}). With another sample's shortcut nothing trains "
-        f"({stuck_shallow:.2f} and {stuck:.2f}). Its rise, of {rise(recorded, 'shuffled'):.2f}, would pass for a cure, "
-        "if a claim did not also ask that the deep net trains.\n\n"
+        f"({stuck_shallow:.2f} and {stuck:.2f}). Two equal losses are no rise, and would pass "
+        "for a cure if a claim did not also ask that the deep net trains.\n\n"
         f"*The scale.* In nats, most of the rise goes. As a ratio, {DEEP} layers end at {times:.1f} times the loss of "
         f"{SHALLOW} in plain nets, {dirac_times:.1f} times with identity kernels, {permuted_times:.1f} with reordered "
         f"pixels, {residual_times:.1f} with shortcuts: identity kernels help {SHALLOW} layers, too (they end at "
