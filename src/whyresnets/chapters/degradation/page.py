@@ -19,6 +19,7 @@ from whyresnets.chapters.degradation.arms import (
 )
 from whyresnets.chapters.degradation.claims import DEPTH_WORKS
 from whyresnets.chapters.degradation.on_cifar10 import LOG
+from whyresnets.claims.quantities import training_loss
 from whyresnets.report import NOT_RUN, Table, Words, mean_losses
 from whyresnets.training.runs import Runs
 
@@ -124,7 +125,9 @@ def run_in_words(recorded: Mapping[str, Runs]) -> Words:
     deep = mean_losses(recorded, *(called("plain", DEEP, times) for times in TIMES))
     (floor,) = mean_losses(recorded, called("residual", SHALLOW, TIMES[1]))
     before, after = mean_losses(recorded, called(STUCK, SHALLOW), called(STUCK, SHALLOW, TIMES[-1]))
+    worst = training_loss(recorded[called("residual", DEEP)]).max()
     return Words(
+        f"(The bar of the residual net of {DEEP} layers is so long because one recorded seed ended at {worst:.2f}.) "
         f"The plain nets' rise grows first, because {SHALLOW} layers come down faster (from {shallow[0]:.2f} to "
         f"{shallow[1]:.2f}) than {DEEP} (from {deep[0]:.2f} to {deep[1]:.2f}). At the end {SHALLOW} layers have "
         f"{shallow[2]:.3f} left, so the rise can be no more than the {deep[2]:.2f} of the deep net itself. Residual "
