@@ -138,6 +138,12 @@ def test_the_page_names_the_controls_that_did_not_fail():
     assert "[HE1-8]" not in said
 
 
+def test_the_page_says_what_more_steps_do_to_a_verdict():
+    said = page.horizons(CHAPTER)
+    (later,) = CHAPTER.printed(CHAPTER.claim("HE1-8")).later
+    assert f"{later.word} after {3 * STEPS} steps" in said and "[HE1-8]" in said and "[HE1-2b]" not in said
+
+
 def test_the_ratio_is_of_the_means():
     deep, shallow = ended("plain-56", 2.0), ended("plain-20", 0.5)
     assert page.ratio({"plain-56": deep, "plain-20": shallow}, "plain") == pytest.approx(4.0)

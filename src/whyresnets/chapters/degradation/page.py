@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from whyresnets import exercises
+from whyresnets import exercises, report
 from whyresnets.chapter import Chapter
 from whyresnets.chapters.degradation import CHAPTER, arms
 from whyresnets.chapters.degradation.arms import (
@@ -180,6 +180,17 @@ def open_controls(chapter: Chapter) -> Words:
         if all(m.status == "met" for m in verdict.predicted) and not any(m.status == "not met" for m in measured)
     ]
     return Words(f"Where a control did not fail, it is: {'; '.join(found)}." if found else "Every control failed.")
+
+
+def horizons(chapter: Chapter) -> Words:
+    """What the claims that the page tells say after more steps, as far as that is recorded: a sentence."""
+    found = [
+        f"{report.word(later)} after {later.steps:,} steps, {report.shown(later.effect)} [{claim.id}]"
+        for claim in chapter.told
+        if (verdict := chapter.printed(claim))
+        for later in verdict.later
+    ]
+    return Words(f"With more steps: {'; '.join(found)}.")
 
 
 # --- Self-checks of the exercises ---------------------------------------------------------------
