@@ -36,8 +36,8 @@ KINDS = {
     "half": Kind("half the shortcut", ORANGE, "x / 2 + f(x)"),
     "shuffled": Kind("another image's shortcut", PURPLE, "x' + f(x)"),
     "zero-init residual": Kind("residual, last BN scale 0 at the start", GREEN, "x + f(x), f = 0 at the start"),
-    "plain, Dirac start": Kind("plain, starts as the identity", GREEN, "f(x), f = x at the start"),
-    "plain, delta-orthogonal start": Kind("plain, starts as rotations", ORANGE, "f(x), f a rotation at the start"),
+    "plain, Dirac start": Kind("plain, identity kernels", GREEN, "f(x), identity kernels at the start"),
+    "plain, delta-orthogonal start": Kind("plain, rotation kernels", ORANGE, "f(x), rotation kernels at the start"),
     "permuted shortcut": Kind("shortcut with its pixels in another order", SKY, "P x + f(x), P a permutation"),
     # Within reach
     "rotated shortcut": Kind("shortcut through a rotation", GREEN, "Q x + f(x), Q orthogonal"),

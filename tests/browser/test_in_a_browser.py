@@ -197,7 +197,7 @@ def test_the_slider_answers_to_mouse_and_keyboard(from_file):
         figure.locator(f'.frame.now g[data-arm="{kind}"]') for kind in ("plain, Dirac start", "permuted shortcut")
     )
     assert not start.is_visible() and not other.is_visible()
-    figure.get_by_role("checkbox", name="plain, starts as the identity").check()
+    figure.get_by_role("checkbox", name="plain, identity kernels").check()
     assert start.is_visible() and not other.is_visible()
 
 

@@ -5,7 +5,18 @@ import pytest
 
 from whyresnets.chapter import SIZES
 from whyresnets.chapters.degradation import CHAPTER, on_cifar10, page, ten_epochs
-from whyresnets.chapters.degradation.arms import DEEP, FROZEN, LINEAR, NETS, ONE_HIDDEN, SHALLOW, STEPS, TIMES, called
+from whyresnets.chapters.degradation.arms import (
+    BUDGETS,
+    DEEP,
+    FROZEN,
+    LINEAR,
+    NETS,
+    ONE_HIDDEN,
+    SHALLOW,
+    STEPS,
+    TIMES,
+    called,
+)
 from whyresnets.chapters.degradation.claims import DEPTH_WORKS
 from whyresnets.claims.quantities import CHANCE, training_loss
 from whyresnets.claims.verdicts import judge
@@ -39,8 +50,9 @@ def test_controls_change_one_thing(differ):
         assert differ(LAPTOP, called("residual", depth), called("permuted", depth)) == {"skip"}
     for net, name in FROZEN.items():
         assert differ(LAPTOP, called(net, DEEP), name) == {"untrained"}
-    for net in ("plain", "residual"):
-        assert differ(LAPTOP, called(net, DEEP), called(net, DEEP, 3)) == {"steps"}
+    for net, (_, *longer) in BUDGETS.items():
+        for times in longer:
+            assert differ(LAPTOP, called(net, DEEP), called(net, DEEP, times)) == {"steps"}
 
 
 def test_nets_of_a_depth_have_the_same_parameters():
@@ -101,6 +113,42 @@ def test_a_claim_could_have_come_out_otherwise(claim, levels, word):
     assert judged(claim, **levels) == word
 
 
+def test_after_three_times_the_steps_a_start_could_have_failed():
+    """The longer verdict of HE1-8 has its own nets and its own control."""
+    ((times, later),) = CHAPTER.claim("HE1-8").later
+    assert times == 3 and {"Dirac-56 x3", "delta-orthogonal-56 x3"} <= set(later.arms)
+
+    def word(**levels: float) -> str | None:
+        found = {"plain-56 x3": 1.7, "delta-orthogonal-56 x3": 1.7, "Dirac-56 x3": 0.2}
+        found |= {f"{net}-56 x3": level for net, level in levels.items()}
+        return judge(later, {arm: ended(arm, found.get(arm, 0.05)) for arm in later.arms}).word
+
+    assert word() == "supported"
+    assert word(Dirac=1.6) == "refuted"
+    assert word(**{"delta-orthogonal": 0.2}) == "undecided"  # any orderly start would do
+
+
+# --- What the page says ----------------------------------------------------------------------------
+
+
+def test_the_page_names_the_controls_that_did_not_fail():
+    said = page.open_controls(CHAPTER)
+    for id, control in (("HE1-6c", "a net that is stuck"), ("HE1-1", "the shortcut put back")):
+        assert f"[{id}]" in said and control in said
+    assert "[HE1-8]" not in said
+
+
+def test_the_page_says_what_more_steps_do_to_a_verdict():
+    said = page.horizons(CHAPTER)
+    (later,) = CHAPTER.printed(CHAPTER.claim("HE1-8")).later
+    assert f"{later.word} after {3 * STEPS} steps" in said and "[HE1-8]" in said and "[HE1-2b]" not in said
+
+
+def test_the_ratio_is_of_the_means():
+    deep, shallow = ended("plain-56", 2.0), ended("plain-20", 0.5)
+    assert page.ratio({"plain-56": deep, "plain-20": shallow}, "plain") == pytest.approx(4.0)
+
+
 # --- CIFAR-10 --------------------------------------------------------------------------------------
 
 
@@ -154,15 +202,16 @@ def followed(errors: dict[int, float]) -> Runs:
 def test_the_table_on_cifar10_has_what_is_recorded_and_says_what_is_not(monkeypatch):
     paper: dict[str, Runs] = {}
     monkeypatch.setattr(type(CHAPTER), "recorded", lambda _, scale: paper if scale == "paper" else {})
-    *log, first, last, small = on_cifar10.on_cifar10(CHAPTER).rows
-    assert [row[3] for row in log] == ["**+27.7**", "**+43.0**", "**+6.7**", "**+2.6**"]  # as the log has it
-    assert all(cell in ("", NOT_RUN) for row in (first, last, small) for cell in row[1:])
+    empty = on_cifar10.on_cifar10(CHAPTER)
+    assert [row[3] for row in empty.rows] == ["**+27.7**", "**+43.0**", "**+6.7**", "**+2.6**"]  # as the log has it
+    assert empty.note.endswith("Ours at full width is not run yet: epoch 1 of 10, epoch 10 of 10.")
     paper["plain-20, 10 epochs"] = followed({1: 0.5, 10: 0.2})
-    *_, first, last, _ = on_cifar10.on_cifar10(CHAPTER).rows
+    *_, first, last = on_cifar10.on_cifar10(CHAPTER).rows
     assert (first[0], *first[1:4]) == ("ours, epoch 1 of 10 (2 seeds)", "50.0", NOT_RUN, "")
     for net, error in zip(on_cifar10.NETS, (0.2, 0.6, 0.25, 0.2), strict=True):
         paper[f"{net}, 10 epochs"] = followed({1: 0.5, 10: error})
-    *_, last, _ = on_cifar10.on_cifar10(CHAPTER).rows
+    *_, last = on_cifar10.on_cifar10(CHAPTER).rows
+    assert "not run yet" not in on_cifar10.on_cifar10(CHAPTER).note
     assert last[1:] == ("20.0", "60.0", "**+40.0**", "25.0", "20.0", "**-5.0**")
 
 

@@ -22,10 +22,12 @@ def test_every_panel_has_the_same_ordinate_from_0_to_above_chance(three):
     assert [axis.get_title(loc="left") for axis in three] == ["Plain", "Residual", "Trained for longer"]
 
 
-def test_curves_show_every_seed_the_mean_and_a_band_and_the_shallower_is_dashed(three, live):
+def test_curves_show_every_seed_the_mean_and_a_bar_at_the_end_and_the_shallower_is_dashed(three, live):
     plain, *_ = three
     drawn = [line for line in plain.lines if len(line.get_xdata()) == 40]
-    assert len(drawn) == 12 and len(plain.collections) == 2  # five seeds and a mean each; bands
+    assert len(drawn) == 12 and not plain.collections  # five seeds and a mean each; no bands that hide them
+    bars = [line for line in plain.lines if line.get_lw() == 4]
+    assert len(bars) == 2 and all(low < high for low, high in (bar.get_ydata() for bar in bars))
     assert [line.get_linestyle() for line in drawn] == ["--"] * 6 + ["-"] * 6
     assert np.allclose(drawn[5].get_ydata(), live["plain-20"]["curve"].mean(0))
     assert {"20 layers", "56 layers"} <= {text.get_text() for text in plain.texts}
@@ -40,6 +42,13 @@ def test_budgets_show_every_recorded_seed_and_rings_for_this_run(three, recorded
     assert {text.get_text() for text in names} == {f"{rule}, {n}" for rule in BUDGETS for n in (20, 56)}
     heights = sorted(text.get_position()[1] for text in names)
     assert np.diff(heights).min() > depth.APART - 1e-9
+
+
+def test_budgets_of_one_depth_are_of_the_deeper_net_and_drawn_solid(live, recorded, kinds):
+    budgets = {"plain": {56: BUDGETS["plain"][56]}}
+    *_, last = figures.curves_then_budgets(PANELS, budgets, live, recorded, kinds=kinds).axes
+    (mean,) = (line for line in last.lines if len(line.get_xdata()) == 2 and line.get_lw() == 2)
+    assert mean.get_linestyle() == "-" and "plain, 56" in {text.get_text() for text in last.texts}
 
 
 def test_by_net_has_both_depths_of_each_net_side_by_side_and_named_marks(live, recorded, kinds, rings):

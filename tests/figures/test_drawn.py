@@ -16,6 +16,12 @@ def test_a_block_shows_its_skip_its_branch_and_its_formula_in_its_colour():
     assert half.lines[0].get_color() == kind("half").colour and len(half.lines) == 2
 
 
+def test_layers_may_differ_from_block_to_block_and_something_may_follow():
+    plain, residual = figures.drawn_blocks(["plain", "residual"], ["conv", "identity conv"], after="ReLU").axes
+    assert "conv" in texts(plain) and "identity conv" in texts(residual) and "conv" not in texts(residual)
+    assert "ReLU" in texts(plain) and "ReLU" in texts(residual)
+
+
 @pytest.mark.parametrize(
     ("name", "drawn"),
     [

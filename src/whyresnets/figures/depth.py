@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from whyresnets.claims.quantities import CHANCE, training_loss
 from whyresnets.figures import style
 from whyresnets.figures.style import DOTTED, GROUND, INK, Kinds, Live
+from whyresnets.training.runs import Runs
 
 Depths = Mapping[int, str]  # layers -> arm: of the shallower net, then of the deeper one
 DASHES = "--", "-"  # of the shallower and the deeper net
@@ -17,6 +18,7 @@ TOP = 2.6  # nats: above chance, where the axes end
 APART = 0.17  # nats between two names beside lines (chosen by us)
 NAMES_APART = 0.09  # nats between two names of marks (chosen by us)
 MARGIN = 0.4  # of the room of a net: on the right, for the names of the marks
+LAST = 5  # steps: what a curve ends at is their mean
 BESIDE = 0.16  # of the room of a net: how far its two depths stand from its middle
 
 
@@ -27,9 +29,10 @@ def curves_then_budgets(
 ) -> Figure:  # fmt: skip
     """Mini-batch loss against step, one panel a title; and last the training loss at the end against the steps.
 
-    ``panels`` maps title -> layers -> arm; ``budgets`` label -> layers -> steps -> arm. Dashed: the shallower net. One
-    thin line or dot a seed, of this run where there is one (in the last panel a ring), else of the record; bands: 99%
-    for a new seed. All axes end at 0 and above chance; larger losses, at the start, are cut off.
+    ``panels`` maps title -> layers -> arm; ``budgets`` label -> layers -> steps -> arm, of two depths or of the deeper
+    one alone. Dashed: the shallower net. One thin line or dot a seed, of this run where there is one (in the last panel
+    a ring), else of the record; thick lines: their mean. A bar where a curve ends: 99% for a new seed. All axes end at
+    0 and above chance; larger losses, at the start, are cut off.
     """
     figure, axes = style.subplots(1, len(panels) + 1, figsize=(4.0 * (len(panels) + 1), 3.9), sharey=True)
     for axis, (title, depths) in zip(axes, panels.items(), strict=False):
@@ -38,7 +41,7 @@ def curves_then_budgets(
     last = axes[-1]
     names = {}
     for label, nets in budgets.items():
-        for dash, (layers, arms) in zip(DASHES, nets.items(), strict=True):
+        for dash, (layers, arms) in zip(DASHES[-len(nets) :], nets.items(), strict=True):
             first = next(iter(arms.values()))
             colour = style.kind_of(first, kinds).colour
             means = [training_loss(recorded[arm]).mean() for arm in arms.values()]
@@ -64,18 +67,25 @@ def curves_then_budgets(
 
 def _curves(axis: Axes, depths: Depths, runs: Live, recorded: Live, kinds: Kinds) -> None:
     ends, colours = {}, {}
-    for dash, (layers, arm) in zip(DASHES, depths.items(), strict=True):
+    for i, (layers, arm) in enumerate(depths.items()):
         live, colour = style.either(arm, runs, recorded), style.kind_of(arm, kinds).colour
         curve = live["curve"]
         at = np.arange(1, curve.shape[1] + 1)
-        style.recorded_band(axis, at, arm, runs, recorded, lambda one: one["curve"], colour)
-        style.seeds_and_mean(axis, at, curve, colour, alpha=0.4, ls=dash)
+        style.seeds_and_mean(axis, at, curve, colour, alpha=0.4, ls=DASHES[i])
+        if arm in runs and arm in recorded:
+            band = style.new_seed(arm, runs, recorded, _ended)
+            axis.plot([at[-1] * (1.025 + 0.035 * i)] * 2, band, color=colour, lw=4, alpha=0.3, solid_capstyle="butt")
         name = f"{layers} layers"
-        ends[name], colours[name] = np.nan_to_num(curve[:, -5:], nan=CHANCE).mean(), colour
+        ends[name], colours[name] = np.nan_to_num(_ended(live), nan=CHANCE).mean(), colour
     for name, height in style.spread(ends, APART, low=APART / 2, high=CHANCE - APART).items():
-        axis.text(at[-1] * 1.03, height, name, color=colours[name], va="center", weight="bold", fontsize=8.5)
-    axis.set(xlim=(0, at[-1] * 1.36))
+        axis.text(at[-1] * 1.09, height, name, color=colours[name], va="center", weight="bold", fontsize=8.5)
+    axis.set(xlim=(0, at[-1] * 1.42))
     axis.set_xticks(np.linspace(0, at[-1], 4))
+
+
+def _ended(runs: Runs) -> np.ndarray:
+    """Mean mini-batch loss of the last steps, nats (S,)."""
+    return runs["curve"][:, -LAST:].mean(1)
 
 
 def _chance(axis: Axes) -> None:
@@ -110,7 +120,8 @@ def by_net(
     levels = {**marks, "chance": CHANCE}
     for name, height in style.spread(levels, NAMES_APART).items():
         axis.axhline(levels[name], **DOTTED)
-        axis.text(len(nets) + MARGIN, height, name, fontsize=8.5, ha="right", va="bottom")
+        on_ground = {"facecolor": GROUND, "edgecolor": "none", "pad": 0.4}  # or the next line strikes it through
+        axis.text(len(nets) + MARGIN, height + 0.01, name, fontsize=8.5, ha="right", va="bottom", bbox=on_ground)
     axis.set(xticks=range(len(nets)), xticklabels=list(nets), xlim=(-0.55, len(nets) + MARGIN), ylim=(0, TOP))
     axis.set_ylabel("training loss at the end, nats")
     axis.grid(axis="x", visible=False)

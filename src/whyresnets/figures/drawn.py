@@ -20,11 +20,12 @@ BRANCH = re.compile(r"f\(x\)|phi\((?:(?:BN|LN)\(W x\)|W x)(?: \+ b)?\)")
 
 
 @style.styled
-def drawn_blocks(kinds: Sequence[str], layers: str = "") -> Figure:
+def drawn_blocks(kinds: Sequence[str], layers: str | Sequence[str] = "", after: str = "") -> Figure:
     """A block of each of these ``kinds``, one below the other: what comes in, the branch f, the skip if there is one.
 
     Beside each, its name and formula as :data:`whyresnets.kinds.KINDS` has them; the drawing follows the formula. Below
-    the box stand the ``layers`` of the branch: "conv, BN, ReLU, conv, BN", say.
+    the box stand the ``layers`` of the branch: "conv, BN, ReLU, conv, BN", say, or a text for each kind; below the last
+    arrow what comes ``after``: "ReLU".
 
     Raises
     ------
@@ -32,11 +33,13 @@ def drawn_blocks(kinds: Sequence[str], layers: str = "") -> Figure:
         If the formula of a kind is neither a branch nor a branch and a skip.
     """
     panels = {name: kind(name) for name in kinds}
+    below = [layers] * len(panels) if isinstance(layers, str) else layers
     figure, drawn = style.grid(panels, 6.9, 1.55, across=1)
-    for axis, _, known in drawn:
+    for (axis, _, known), inside in zip(drawn, below, strict=True):
         axis.set(xlim=(-0.3, 7.6), ylim=(-0.55, 1.15), aspect="equal")
         axis.axis("off")
-        _draw(axis, known, *skip_and_branch(known), layers)
+        _draw(axis, known, *skip_and_branch(known), inside)
+        axis.text((SUM + 0.17 + OUT) / 2, -0.1, after, ha="center", va="top", fontsize=8.5)
     return figure
 
 

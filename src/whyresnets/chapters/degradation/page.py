@@ -1,9 +1,10 @@
 """What only the chapter's page needs: what its figures show, the numbers in its sentences, checks of its exercises."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from whyresnets import exercises
+from whyresnets import exercises, report
+from whyresnets.chapter import Chapter
 from whyresnets.chapters.degradation import CHAPTER, arms
 from whyresnets.chapters.degradation.arms import (
     DEEP,
@@ -18,7 +19,8 @@ from whyresnets.chapters.degradation.arms import (
 )
 from whyresnets.chapters.degradation.claims import DEPTH_WORKS
 from whyresnets.chapters.degradation.on_cifar10 import LOG
-from whyresnets.report import Words, mean_losses
+from whyresnets.claims.quantities import training_loss
+from whyresnets.report import NOT_RUN, Table, Words, mean_losses
 from whyresnets.training.runs import Runs
 
 # --- What the figures show ----------------------------------------------------------------------
@@ -32,14 +34,19 @@ def _depths(net: str) -> dict[int, str]:
 
 
 PANELS = {"Plain": _depths("plain"), "Residual": _depths("residual")}  # title -> layers -> arm
+IDENTITY = "identity kernels"  # a plain net of which all kernels start as Dirac kernels
 BUDGETS = {  # label -> layers -> steps -> arm
-    net: {depth: {times * STEPS: called(net, depth, times) for times in TIMES} for depth in (SHALLOW, DEEP)}
-    for net in ("plain", "residual")
+    label: {depth: {times * STEPS: called(net, depth, times) for times in arms.BUDGETS[net]} for depth in depths}
+    for label, net, depths in (
+        ("plain", "plain", (SHALLOW, DEEP)),
+        (IDENTITY, "Dirac", (DEEP,)),
+        ("residual", "residual", (SHALLOW, DEEP)),
+    )
 }
 BY_NET = {  # label -> layers -> arm
     "plain": _depths("plain"),
-    "plain, starts\nas rotations": _depths("delta-orthogonal"),
-    "plain, starts as\nthe identity": _depths("Dirac"),
+    "plain, rotation\nkernels": _depths("delta-orthogonal"),
+    "plain, identity\nkernels": _depths("Dirac"),
     "shortcut:\nidentity": _depths("residual"),
     "shortcut: pixels\nreordered": _depths("permuted"),
     "shortcut: of\nanother sample": _depths("shuffled"),
@@ -47,7 +54,7 @@ BY_NET = {  # label -> layers -> arm
 BY_DEPTH = {  # label -> layers -> arm, of the slider
     "plain": {depth: called("plain", depth) for depth in arms.DEPTHS},
     "residual": {depth: called("residual", depth) for depth in arms.DEPTHS},
-    "plain, starts as the identity": _depths("Dirac"),
+    f"plain, {IDENTITY}": _depths("Dirac"),
     "shortcut with reordered pixels": _depths("permuted"),
 }
 
@@ -65,7 +72,8 @@ def recorded_budgets(recorded: Mapping[str, Runs]) -> dict[str, dict[int, dict[i
 
 def marks(recorded: Mapping[str, Runs]) -> dict[str, float]:
     """Name -> loss, in nats, of what has no depth to train: below all of these a deep net trains."""
-    names = {"linear model": LINEAR, "one hidden layer": ONE_HIDDEN, "residual, frozen": FROZEN["residual"]}
+    frozen = {"residual, frozen": FROZEN["residual"], f"{IDENTITY}, frozen": FROZEN["Dirac"]}
+    names = {"linear model": LINEAR, "one hidden layer": ONE_HIDDEN} | frozen
     return dict(zip(names, mean_losses(recorded, *names.values()), strict=True))
 
 
@@ -78,36 +86,58 @@ def rise(recorded: Mapping[str, Runs], net: str, times: int = 1) -> float:
     return deep - shallow
 
 
+def ratio(recorded: Mapping[str, Runs], net: str) -> float:
+    """The mean training loss of 56 layers, as a multiple of that of 20."""
+    shallow, deep = mean_losses(recorded, *(called(net, depth) for depth in (SHALLOW, DEEP)))
+    return deep / shallow
+
+
 def answer(recorded: Mapping[str, Runs]) -> Words:
     """The chapter's answer, with the numbers of the record."""
-    deep, shallow, dirac = mean_losses(recorded, "plain-56", "plain-20", "Dirac-56")
+    plain, dirac, residual = (rise(recorded, net) for net in ("plain", "Dirac", "residual"))
     return Words(
-        f"**Because of where training starts, and not of what the net can do.** After {STEPS} steps the plain net of "
-        f"{DEEP} layers ends {rise(recorded, 'plain'):.2f} nats above that of {SHALLOW} ({deep:.2f} and "
-        f"{shallow:.2f}); shortcuts leave {rise(recorded, 'residual'):.2f} of this. But the very same plain net, "
-        f"without any shortcut, ends at {dirac:.2f} if its layers start by handing on what they receive."
+        f"**In large part because of where training starts.** After {STEPS} steps the training loss of the plain net "
+        f"of {DEEP} layers is {plain:.2f} nats higher than that of {SHALLOW} layers: this is the *rise*. With "
+        f"shortcuts it is {residual:.2f}. Without shortcuts, but with kernels that start as the identity, it is "
+        f"{dirac:.2f}. So of {plain:.2f} nats the shortcut removes {plain - residual:.2f}, and a start alone "
+        f"{plain - dirac:.2f}."
     )
+
+
+def rises(recorded: Mapping[str, Runs]) -> Table:
+    """Degradation of plain nets, of those with identity kernels and of residual ones, by steps, in nats."""
+    names = {"plain": "plain", "Dirac": f"plain, {IDENTITY}", "residual": "residual"}
+
+    def missing(net: str, times: int) -> str:
+        return NOT_RUN if times in arms.BUDGETS[net] else ""
+
+    head = ("rise from 20 to 56 layers, nats", *(f"{times * STEPS:,} steps" for times in TIMES))
+    rows = [
+        (name, *(f"{rise(recorded, net, t):.2f}" if t in _run(recorded, net) else missing(net, t) for t in TIMES))
+        for net, name in names.items()
+    ]
+    return Table(head, rows)
 
 
 def run_in_words(recorded: Mapping[str, Runs]) -> Words:
-    """What the figure of the run shows, with the numbers of the record."""
-    told = {
-        net: listed([f"{rise(recorded, net, t):.2f} nats after {t * STEPS:,} steps" for t in _run(recorded, net)])
-        for net in BUDGETS
-    }
-    not_run = [net for net in BUDGETS if len(_run(recorded, net)) < len(TIMES)]
-    deep = [times for times in TIMES if called("plain", DEEP, times) in recorded]
-    ends = [f"{end:.2f}" for end in mean_losses(recorded, *(called("plain", DEEP, times) for times in deep))]
+    """What the figure of the run and the table of rises show, with the numbers of the record."""
+    shallow = mean_losses(recorded, *(called("plain", SHALLOW, times) for times in TIMES))
+    deep = mean_losses(recorded, *(called("plain", DEEP, times) for times in TIMES))
+    (floor,) = mean_losses(recorded, called("residual", SHALLOW, TIMES[1]))
     before, after = mean_losses(recorded, called(STUCK, SHALLOW), called(STUCK, SHALLOW, TIMES[-1]))
-    waiting = (
-        f" (Not run yet for {TIMES[-1] * STEPS:,} steps: {listed(not_run)} nets of both depths.)" if not_run else ""
-    )
+    worst = training_loss(recorded[called("residual", DEEP)]).max()
     return Words(
-        f"In plain nets degradation is {told['plain']}; in residual ones {told['residual']}. The loss of the deep "
-        f"plain net itself is {listed(ends)} after {listed([f'{t * STEPS:,}' for t in deep])} steps: it is not stuck. "
-        f"But nor is the net that was to show what stuck looks like, {SHALLOW} layers with another sample's shortcut: "
-        f"{before:.2f} before and {after:.2f} with {TIMES[-1]} times the steps. So this control did not fail "
-        f"[HE1-6c].{waiting}"
+        f"(The bar of the residual net of {DEEP} layers is so long because one recorded seed ended at {worst:.2f}.) "
+        f"The plain nets' rise grows first, because {SHALLOW} layers come down faster (from {shallow[0]:.2f} to "
+        f"{shallow[1]:.2f}) than {DEEP} (from {deep[0]:.2f} to {deep[1]:.2f}). At the end {SHALLOW} layers have "
+        f"{shallow[2]:.3f} left, so the rise can be no more than the {deep[2]:.2f} of the deep net itself. Residual "
+        f"nets of {SHALLOW} layers are down to {floor:.2f} after {TIMES[1] * STEPS} steps: there both depths are at "
+        f"the floor. So a start removes most of the rise; shortcuts remove more, and after {TIMES[1] * STEPS} steps "
+        f"all of it.\n\n"
+        f"Is the deep plain net stuck? Its loss still falls, to {deep[2]:.2f}. But so does that of the net which was "
+        f"to show what stuck looks like, {SHALLOW} layers with another sample's shortcut: from {before:.2f} to "
+        f"{after:.2f} in {TIMES[-1]} times the steps. This cannot tell slow from stuck [HE1-6c].\n\n"
+        f"From here on, a net *trains* if it ends below {BAR} nats: one hidden layer does not get there."
     )
 
 
@@ -116,32 +146,51 @@ def _run(recorded: Mapping[str, Runs], net: str) -> list[int]:
     return [t for t in TIMES if all(called(net, depth, t) in recorded for depth in (SHALLOW, DEEP))]
 
 
-def listed(items: Sequence[str]) -> str:
-    """Some items as in a sentence.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    *others, last = items
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def control_in_words(recorded: Mapping[str, Runs]) -> Words:
     """What the figure of the controls shows, with the numbers of the record."""
     nets = "plain", "delta-orthogonal", "Dirac", "residual", "permuted"
     plain, orthogonal, dirac, residual, permuted = (rise(recorded, net) for net in nets)
-    frozen, hidden = mean_losses(recorded, FROZEN["Dirac"], ONE_HIDDEN)
+    times, _, dirac_times, residual_times, permuted_times = (ratio(recorded, net) for net in nets)
+    frozen, hidden, good = mean_losses(recorded, FROZEN["Dirac"], ONE_HIDDEN, "Dirac-20")
     deep, shallow = mean_losses(recorded, "permuted-56", "permuted-20")
     stuck, stuck_shallow = mean_losses(recorded, "shuffled-56", "shuffled-20")
     return Words(
-        f"*The start.* Degradation is {plain:.2f} nats from He's start, {orthogonal:.2f} if each layer starts as a "
-        f"rotation of the channels, {dirac:.2f} if it starts as the identity. Its layers do learn: with their kernels "
-        f"kept as they start, that net ends at {frozen:.2f}, and one hidden layer at {hidden:.2f}.\n\n"
-        f"*The shortcut.* The identity leaves {residual:.2f} nats of degradation, the same pixels in another order "
-        f"{permuted:.2f}; there the net of {SHALLOW} layers is worse, too ({shallow:.2f}; {DEEP} layers: {deep:.2f}). "
-        f"With another sample's shortcut nothing trains in {STEPS} steps ({stuck_shallow:.2f} and {stuck:.2f}): a rise "
-        "of 0 that is worth nothing, which is why a claim also asks that the deep net trains."
+        f"*The start.* The rise is {plain:.2f} nats from He's start, {orthogonal:.2f} with rotation kernels, "
+        f"{dirac:.2f} with identity kernels. There the layers must learn: with kernels, BN scales and BN shifts "
+        f"frozen, the net ends at {frozen:.2f}, above one hidden layer ({hidden:.2f}).\n\n"
+        f"*The shortcut.* The identity leaves a rise of {residual:.2f}, reordered pixels {permuted:.2f}; but there "
+        f"both depths are worse ({shallow:.2f} and {deep:.2f}). With another sample's shortcut nothing trains "
+        f"({stuck_shallow:.2f} and {stuck:.2f}). Two equal losses are no rise, and would pass "
+        "for a cure if a claim did not also ask that the deep net trains.\n\n"
+        f"*The scale.* In nats, most of the rise goes. As a ratio, {DEEP} layers end at {times:.1f} times the loss of "
+        f"{SHALLOW} in plain nets, {dirac_times:.1f} times with identity kernels, {permuted_times:.1f} with reordered "
+        f"pixels, {residual_times:.1f} with shortcuts: identity kernels help {SHALLOW} layers, too (they end at "
+        f"{good:.2f})."
     )
+
+
+def open_controls(chapter: Chapter) -> Words:
+    """Which controls did not fail although the prediction came true, at each scale: a sentence."""
+    found = [
+        f"{control.says} ({verdict.scale}) [{claim.id}]"
+        for claim in chapter.told
+        for scale in ("laptop", *chapter.larger_claims)
+        if (verdict := chapter.printed(claim, scale))
+        for control, measured in zip(verdict.claim.controls, verdict.role("control"), strict=True)
+        if all(m.status == "met" for m in verdict.predicted) and not any(m.status == "not met" for m in measured)
+    ]
+    return Words(f"Where a control did not fail, it is: {'; '.join(found)}." if found else "Every control failed.")
+
+
+def horizons(chapter: Chapter) -> Words:
+    """What the claims that the page tells say after more steps, as far as that is recorded: a sentence."""
+    found = [
+        f"{report.word(later)} after {later.steps:,} steps, {report.shown(later.effect)} [{claim.id}]"
+        for claim in chapter.told
+        if (verdict := chapter.printed(claim))
+        for later in verdict.later
+    ]
+    return Words(f"With more steps: {'; '.join(found)}.")
 
 
 # --- Self-checks of the exercises ---------------------------------------------------------------
