@@ -1,7 +1,7 @@
 """Vanishing: which gradient of a deep plain net vanishes or explodes, when, and whether that is why it fails."""
 
 from whyresnets.chapter import Chapter
-from whyresnets.chapters.vanishing.arms import GRID, LAPTOP, WORKSTATION
+from whyresnets.chapters.vanishing.arms import GRID, LAPTOP, SEEDS, WORKSTATION
 from whyresnets.chapters.vanishing.claims import CLAIMS, LARGER_CLAIMS
 
 CHAPTER = Chapter(
@@ -14,5 +14,6 @@ CHAPTER = Chapter(
     larger_claims=LARGER_CLAIMS,
     grid=GRID,
     aside=("VG-2",),
+    seeds=SEEDS,
     compact=True,
 )
