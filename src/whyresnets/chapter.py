@@ -285,8 +285,8 @@ def smoke(spec: Spec) -> Spec:
     match spec.net:
         case Conv():
             small: dict[str, Any] = {"widths": (4, 4, 4)}
-        case Dense(order="pre", depth=depth):
-            small = {"depth": min(depth, 12), "width": 4}
+        case Dense(order="pre", depth=depth, skip_small=count):
+            small = {"depth": min(depth, 12), "width": 4, "skip_small": min(count, 3)}
         case Dense(distinct=distinct):
             small = {"width": 4, "distinct": min(distinct, 4)}
     return spec.cut(2).but(**small, batch=16)

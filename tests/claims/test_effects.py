@@ -214,15 +214,18 @@ def test_every_sentence_of_the_book_ends_with_its_threshold_and_unit_and_names_i
             assert all(arm in sentence for arm in (term.arms if len(term.arms) <= 3 else term.arms[:1]))
 
 
-def test_an_effect_of_the_book_adds_nothing_twice():
+def test_an_effect_of_the_book_takes_nothing_off_again_that_it_adds():
+    """A term may count twice (what is left against what was taken away), but not once with each sign."""
     for _, condition in PREDICTED:
-        terms = [(term.quantity, term.arms) for term in condition.effect.terms]
-        assert len(set(terms)) == len(terms) and all(len(set(arms)) == len(arms) for _, arms in terms), str(condition)
+        terms = {(term.quantity, term.arms, term.sign) for term in condition.effect.terms}
+        assert not any((what, arms, -sign) in terms for what, arms, sign in terms), str(condition)
+        assert all(len(set(arms)) == len(arms) for _, arms, _ in terms), str(condition)
 
 
 def test_an_effect_of_the_book_has_one_finite_number_a_seed():
     for chapter, condition in PREDICTED:
-        runs = recorded(chapter)
-        values = condition.effect.values(runs)
-        assert values.shape == (len(runs[condition.effect.arms[0]].seeds),)
+        runs = {arm: recorded(chapter)[arm] for arm in condition.effect.arms}
+        fewest = min(len(one.seeds) for one in runs.values())
+        values = condition.effect.values({arm: one.first(fewest) for arm, one in runs.items()})
+        assert values.shape == (fewest,)
         assert values.dtype in (bool, np.float64, np.int64) and math.isfinite(t_interval(values).high), str(condition)

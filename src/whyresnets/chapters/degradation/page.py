@@ -99,8 +99,8 @@ def answer(recorded: Mapping[str, Runs]) -> Words:
         f"**In large part because of where training starts.** After {STEPS} steps the training loss of the plain net "
         f"of {DEEP} layers is {plain:.2f} nats higher than that of {SHALLOW} layers: this is the *rise*. With "
         f"shortcuts it is {residual:.2f}. Without shortcuts, but with kernels that start as the identity, it is "
-        f"{dirac:.2f}. So of {plain:.2f} nats the shortcut removes {plain - residual:.2f}, and a start alone "
-        f"{plain - dirac:.2f}."
+        f"{dirac:.2f}. So of {plain:.2f} nats the shortcut removes {plain - residual:.2f}, and a start in "
+        f"its place {plain - dirac:.2f}."
     )
 
 
@@ -136,7 +136,7 @@ def run_in_words(recorded: Mapping[str, Runs]) -> Words:
         f"all of it.\n\n"
         f"Is the deep plain net stuck? Its loss still falls, to {deep[2]:.2f}. But so does that of the net which was "
         f"to show what stuck looks like, {SHALLOW} layers with another sample's shortcut: from {before:.2f} to "
-        f"{after:.2f} in {TIMES[-1]} times the steps. This cannot tell slow from stuck [HE1-6c].\n\n"
+        f"{after:.2f} after {TIMES[-1] * STEPS:,} steps. This cannot tell slow from stuck [HE1-6c].\n\n"
         f"From here on, a net *trains* if it ends below {BAR} nats: one hidden layer does not get there."
     )
 

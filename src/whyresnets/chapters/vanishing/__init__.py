@@ -1,7 +1,7 @@
 """Vanishing: which gradient of a deep plain net vanishes or explodes, when, and whether that is why it fails."""
 
 from whyresnets.chapter import Chapter
-from whyresnets.chapters.vanishing.arms import GRID, LAPTOP, SEEDS, WORKSTATION
+from whyresnets.chapters.vanishing.arms import BALANCED, GRID, LAPTOP, SEEDS, WORKSTATION
 from whyresnets.chapters.vanishing.claims import CLAIMS, LARGER_CLAIMS
 
 CHAPTER = Chapter(
@@ -13,6 +13,7 @@ CHAPTER = Chapter(
     larger={"workstation": WORKSTATION},
     larger_claims=LARGER_CLAIMS,
     grid=GRID,
+    shown=(BALANCED,),
     aside=("VG-2",),
     seeds=SEEDS,
     compact=True,

@@ -53,7 +53,6 @@ NETS |= {
 }
 RATES = {
     PLAIN: (0.01, 0.03, 0.1),
-    BALANCED: (0.03, 0.1, 0.3, 1.0),
     RESIDUAL: (0.03, 0.1, 0.3),
     ORTHOGONAL: (0.003, 0.01, 0.03, 0.1, 0.3),
     SIGMOID: (0.003, 0.01, 0.03),
@@ -64,7 +63,7 @@ RATES = {
     LINEAR: (0.03, 0.1, 0.3),
     ONE_HIDDEN: (0.3, 1.0, 3.0),
 }
-GRID = {name: tuple(spec.but(rate=rate, follow=()) for rate in RATES[name]) for name, (_, spec) in NETS.items()}
+GRID = {name: tuple(NETS[name][1].but(rate=rate, follow=()) for rate in rates) for name, rates in RATES.items()}
 # The best of the grid by mean training loss, and not at its edge; of those without BN each ends at chance.
 BEST = {
     **dict.fromkeys(NETS, 0.1),

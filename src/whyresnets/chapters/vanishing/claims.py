@@ -90,6 +90,7 @@ CLAIMS = (
                 (at_states(0)[arms.PLAIN] > DECADES, weight_distance(0)[arms.PLAIN] < A_DECADE),
             ),
         ),
+        trains=tuple((arm, FINITE) for arm in (arms.SMALL, arms.OPEN, arms.SATURATING, arms.PLAIN)),
         not_shown="That such nets train: a small gradient in all layers alike still calls for another rate.",
     ),
     Claim(
@@ -111,7 +112,8 @@ CLAIMS = (
         controls=(Test("the plain net, drawn again", _below_the_plain_net(arms.AGAIN)),),
         assay=Test("the residual net", _below_the_plain_net(arms.RESIDUAL)),
         trains=((arms.RESIDUAL, 1.0), *((arm, FINITE) for arm in (arms.PLAIN, arms.BALANCED, arms.AGAIN))),
-        not_shown="Steps that are kept equal all the way: these are equal at the start.",
+        live=False,  # of five seeds the premise can be open: how equal the steps are differs from seed to seed
+        not_shown="Steps kept equal all the way. On tuning seeds rates from 0.03 to 1 end alike, above 2.2 nats.",
     ),
     Claim(
         id="VG-3",
