@@ -32,7 +32,7 @@ DATA = {  # at laptop scale
 MEASURED = ("role", "test", "effect", "side", "threshold", "unit", "mean", "low", "high", "seeds", "interval_is")
 WORDS = ("supported", "refuted", "conditional", "undecided", "void")
 # The claims of which the README tells (chosen by us: the four that the book was commissioned for, and their turns).
-FOUND = ("HE1-1", "HE1-2", "HE1-3v", "ZA-1", "ZA-4", "ZA-5", "DS-2", "DS-3b", "OP-2", "OP-9k")
+FOUND = ("HE1-1", "HE1-2", "HE1-8", "WR-8", "HE1-3v", "VG-4", "ZA-4", "ZA-5", "DS-3b", "OP-9k")
 
 
 def anchor(claim: Claim) -> str:
@@ -78,8 +78,7 @@ def found() -> str:
     """The README's ten lines: what was said, and what was found, with the number."""
     by_id = {claim.id: (chapter, claim) for chapter in CHAPTERS for claim in chapter.claims}
     lines = []
-    for id in (id for id in FOUND if id in by_id):
-        chapter, claim = by_id[id]
+    for chapter, claim in map(by_id.__getitem__, FOUND):
         if verdict := chapter.printed(claim):
             lines.append(f"- {claim.says} **{verdict.word[0].upper()}{verdict.word[1:]}**: {shown(verdict.effect)}.")
     return "\n".join(lines)
