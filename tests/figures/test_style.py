@@ -50,7 +50,6 @@ CALLS = {  # every figure that colours by kind, of one arm
     "thresholds": lambda r, k: figures.thresholds(DEGENERATE, [ARM["label"]], 0, 1, r, kinds=k),
     "ranks": lambda _, k: figures.ranks({"a": {ARM["label"]: np.ones(3)}}, kinds=k),
     "equality": lambda r, k: figures.equality(ARM, {"a": [*ARM.values()] * 2}, r, "", kinds=k),
-    "loss_by_depth": lambda r, k: figures.loss_by_depth({"a": {20: ARM["label"]}}, r, r, kinds=k),
     "by_net": lambda r, k: figures.by_net({"a": TWICE}, {"b": 1.0}, r, r, kinds=k),
     "curves_then_budgets": lambda r, k: figures.curves_then_budgets(
         {"a": TWICE}, {"b": {20: TWICE, 56: TWICE}}, r, r, kinds=k

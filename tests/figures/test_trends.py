@@ -16,17 +16,6 @@ def of_seeds(runs, arms, reading=training_loss):
     return pytest.approx([reading(runs[arm]).mean() for arm in arms.values()])
 
 
-def test_depth_marks_this_run_with_rings_and_each_depth_by_its_own_arm(live, recorded, kinds, rings):
-    rules = {"called so": {20: "residual-56", 56: "plain-20"}}
-    left, right = figures.loss_by_depth(rules, live, recorded, kinds=kinds).axes
-    assert [len(ring.get_ydata()) for ring in rings(left)] == [5, 5]
-    assert means(left)[0] == of_seeds(recorded, rules["called so"])
-    assert means(right)[0] == of_seeds(recorded, rules["called so"], lambda runs: runs["train_error"] * 100)
-    assert [text.get_text() for text in right.texts] == ["called so"]
-    assert right.texts[0].get_color() == kind("residual").colour
-    assert [label.get_text() for label in left.get_xticklabels()] == ["20", "56"]
-
-
 def test_readings_by_blocks_have_reference_curves_through_the_first_point(live, recorded, kinds):
     columns = {"mean": (training_loss, None), "end": (training_loss, 4.0)}
     left, right = figures.by_blocks(columns, BY_DEPTH, live, recorded, kinds=kinds).axes

@@ -6,8 +6,6 @@ from made import changed, gone
 from whyresnets import report
 from whyresnets.claims.quantities import training_loss
 from whyresnets.claims.verdicts import unseen
-from whyresnets.nets.architecture import Conv
-from whyresnets.spec import Readings, Spec
 from whyresnets.stats import loss_band, wilson_interval
 from whyresnets.store import records
 from whyresnets.training.runs import Runs
@@ -20,12 +18,6 @@ def test_both_modes_counts_the_seeds_that_train(trained):
     assert whole[2] == f"{trained['trained']['train_loss'].mean():.3f}"
     assert whole[3] == f"{np.median(trained['trained']['eval_loss']):.3f}"
     assert report.both_modes(trained, ["still"], bar=9.0).rows[0][1].startswith("20 of 20")
-
-
-def test_losses_stand_seed_by_seed(trained):
-    (row,) = report.seed_by_seed({"trained": trained["trained"].first(3)}, ["trained"]).rows
-    losses = trained["trained"]["train_loss"][:3]
-    assert row[:3] == ("trained", "0.3", "  ".join(f"{loss:.2f}" for loss in losses)) and row[3].endswith("%")
 
 
 def test_a_probe_is_judged_against_the_band_for_a_new_seed(book, trained):
@@ -67,10 +59,3 @@ def test_the_best_rate_of_a_grid_is_bold(toy, trained, tmp_path, monkeypatch):
     worst = replace(toy, tuned_by=lambda runs: -training_loss(runs))
     assert report.best_rates(worst).rows == [("trained", "**-1.50**", "-0.75", "-0.25", "")]
     assert report.best_rates(toy, "workstation").rows == [(report.NOT_RUN,)]
-
-
-def test_what_was_built_stands_below_what_was_trained():
-    spec = Spec(Conv(20), readings=Readings(extend_to=(56,)))
-    losses = {"train_loss": 0.25, "eval_loss": 0.5, "extension_56_train_loss": 0.25, "extension_56_eval_loss": 0.75}
-    runs = Runs(spec, (0, 1), {name: np.full(2, loss) for name, loss in losses.items()})
-    assert report.built(runs).rows == [("20, trained", "0.250", "0.500"), ("56, built from it", "0.250", "0.750")]

@@ -10,11 +10,11 @@ from whyresnets.figures.drawn import drawn_blocks
 from whyresnets.figures.rows import Net, final_losses, ingredients, nets, strips
 from whyresnets.figures.singular import counts, paths, planes, ranks, shares, thresholds
 from whyresnets.figures.slider import by_depth
-from whyresnets.figures.trends import against, by_blocks, clouds, loss_by_depth, losses_against
+from whyresnets.figures.trends import against, by_blocks, clouds, losses_against
 
 __all__ = [
     "Net", "against", "block_ratios", "by_blocks", "by_depth", "by_net", "clouds", "counts", "curves_then_budgets",
-    "drawn_blocks", "equality", "final_losses", "ingredients", "loss_by_depth", "loss_curves", "losses_against",
+    "drawn_blocks", "equality", "final_losses", "ingredients", "loss_curves", "losses_against",
     "nets", "on_the_way_back", "paths", "planes", "profiles", "ranks", "shares", "signals", "signals_on_the_way",
     "strips", "thresholds", "through_training",
 ]  # fmt: skip

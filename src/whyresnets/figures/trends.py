@@ -15,36 +15,6 @@ Numbered = Mapping[str, Mapping[int, str]] | Mapping[str, Mapping[float, str]]  
 BESIDE = 1.06  # times the number: where its seeds stand (chosen by us)
 
 
-@style.styled
-def loss_by_depth(rules: Numbered, runs: Live, recorded: Live, *, kinds: Kinds) -> Figure:
-    """Training loss with its 99% band for a new seed, and training beside test error, against depth.
-
-    ``rules`` maps label -> depth -> arm.
-    """
-    figure, (left, right) = style.subplots(1, 2, figsize=(9.2, 3.9))
-    for label, arms in rules.items():
-        depths, colour = list(arms), style.kind_of(next(iter(arms.values())), kinds).colour
-        for depth, arm in arms.items():
-            _bar(left, depth, arm, runs, recorded, training_loss, colour)
-            if arm in runs:
-                style.rings(left, depth / BESIDE, training_loss(runs[arm]), colour)
-        losses = {depth: training_loss(recorded[arm]) for depth, arm in arms.items()}
-        errors = {depth: recorded[arm]["train_error"] * 100 for depth, arm in arms.items()}
-        tests = [recorded[arm]["test_error_batch"].mean() * 100 for arm in arms.values()]
-        right.plot(depths, tests, color=colour, ls="--", marker="s", ms=4, mfc=GROUND)
-        for axis, values in ((left, losses), (right, errors)):
-            _line(axis, label, values, colour)
-            how: Any = {"textcoords": "offset points", "color": colour, "weight": "bold", "fontsize": 10}
-            axis.annotate(label, (depths[-1], values[depths[-1]].mean()), xytext=(9, 5), **how)
-    left.set(title="Training loss (rings: this run)", ylabel="nats", ylim=(0, None))
-    right.set(title="Error: training (solid), test (dashed)", ylabel="%", ylim=(0, 100))
-    left.axhline(CHANCE, **DOTTED)
-    for axis in (left, right):
-        axis.set(xscale="log", xlabel="layers", xlim=(7, 190))
-        style.ticks_at(axis, sorted({depth for arms in rules.values() for depth in arms}))
-    return figure
-
-
 def _line(axis: Axes, label: str, values: Mapping[Any, np.ndarray], colour: Any) -> None:
     """A line through the means of the seeds at each number, and a dot a seed beside it."""
     for x, seeds in values.items():

@@ -33,15 +33,6 @@ def both_modes(runs: Mapping[str, Runs], arms: Iterable[str], bar: float = TRAIN
     return Table(("arm", trained, "mean loss, batch", "median loss, running", "training error", "test error"), rows)
 
 
-def seed_by_seed(runs: Mapping[str, Runs], arms: Iterable[str]) -> Table:
-    """Training loss of every seed at the end, in nats, and the mean test error with running statistics, of each arm."""
-    rows = []
-    for arm in arms:
-        losses = "  ".join(f"{loss:.2f}" for loss in training_loss(runs[arm]))
-        rows.append((arm, f"{runs[arm].spec.optimiser.rate:g}", losses, f"{100 * runs[arm]['test_error'].mean():.0f}%"))
-    return Table(("arm", "rate", "training loss, seed by seed", "mean test error"), rows)
-
-
 def probes(chapter: Chapter, runs: Mapping[str, Runs]) -> Table:
     """One live seed of each probed arm against the 99% band of the record for a new seed, in nats."""
     recorded, rows = chapter.recorded(), []
@@ -95,15 +86,6 @@ def best_rates(chapter: Chapter, scale: str = "laptop") -> Table:
     seeds = sorted({len(about["seeds"]) for about in record.about.values()})
     note = f"Mean losses in nats, over {' to '.join(map(str, seeds[:: len(seeds) - 1 or 1]))} tuning seeds."
     return Table(("arm", *(f"{rate:g}" for rate in rates)), rows, note)
-
-
-def built(runs: Runs) -> Table:
-    """The constructed solution: loss of a plain net and of its identity extensions, in both modes, means in nats."""
-    rows = [(f"{runs.spec.net.depth}, trained", *_mean_losses(runs, "train_loss", "eval_loss"))]
-    for depth in runs.spec.readings.extend_to:
-        names = (f"extension_{depth}_train_loss", f"extension_{depth}_eval_loss")
-        rows.append((f"{depth}, built from it", *_mean_losses(runs, *names)))
-    return Table(("layers", "loss with batch statistics", "loss with running statistics"), rows)
 
 
 def _mean_losses(runs: Runs, *names: str) -> list[str]:
